@@ -1,0 +1,1 @@
+"""Build, run and move the Docker images of a Python project."""

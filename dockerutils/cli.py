@@ -1,0 +1,249 @@
+"""The command line: options and help of each verb; nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dockerutils.arguments import flag, taking_options
+from dockerutils.build import BuildOptions, build_images
+from dockerutils.config.load import INI
+from dockerutils.config.migrate import to_toml
+from dockerutils.containers import (
+    LogOptions,
+    PsOptions,
+    execute,
+    show_containers,
+    show_logs,
+    stop_containers,
+)
+from dockerutils.errors import DockerutilsError, Interrupted, ProjectError, UsageError
+from dockerutils.run import RunOptions, run_image
+from dockerutils.session import Manner, open_session, standard_terminal
+from dockerutils.show import show_image
+
+DRY_RUN = flag("--dry-run", help="Print a shell script of the commands and run none of them.")
+ImageName = Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[-- CMD...]", show_default=False)]
+DryRun = Annotated[bool, DRY_RUN]
+
+BUILD_FLAGS = {
+    "force_build_base": flag(
+        "-f", "--force-build-base", help="Rebuild the images first that the named ones stand on."
+    ),
+    "pull_base": flag("-p", "--pull-base", help="Pull the images that the named ones stand on."),
+    "image_name": flag("-i", "--image-name", metavar="NAME", help="Name the image otherwise."),
+    "image_tag": flag("-t", "--image-tag", metavar="TAG", help="Tag the named images otherwise."),
+    "no_cache": flag("--no-cache", help="Build every step anew."),
+    "build_arg": flag(
+        "--build-arg",
+        metavar="NAME[=VALUE]",
+        help="Set a build argument; a name alone takes the environment's value. Repeatable.",
+    ),
+    "target": flag("--target", metavar="STAGE", help="Build only up to this stage."),
+    "quiet": flag("-q", "--quiet", help="Print nothing but the image's ID."),
+    "verbose": flag("-v", "--verbose", help="Print every line of the build, and our questions."),
+    "json": flag("--json", help="Tell on standard output what became of each image."),
+}
+RUN_FLAGS = {
+    "command": flag("-c", "--command", metavar="CMD", help="Run this instead of the configured."),
+    "keep": flag("-k", "--keep", help="Keep the container after its end, and run it detached."),
+    "detach": flag("--detach/--no-detach", "-d", help="Run in the background, or in front."),
+    "network": flag("-n", "--network", metavar="NETWORK", help="Join this network instead."),
+    "use_gpu": flag("-g", "--use-gpu", help="Let the container see all GPUs."),
+    "env": flag(
+        "-e",
+        "--env",
+        metavar="NAME[=VALUE]",
+        help="Set a variable; a name alone passes yours on. Repeatable.",
+    ),
+    "env_file": flag("--env-file", metavar="FILE", help="Set variables from a file. Repeatable."),
+    "args": flag("-a", "--args", metavar="OPTIONS", help="Other options of docker run, instead."),
+    "volume": flag("-v", "--volume", metavar="HOST:CONTAINER", help="Mount, too. Repeatable."),
+    "publish": flag("-p", "--publish", metavar="HOST:CONTAINER", help="Publish, too. Repeatable."),
+    "user": flag("--user", metavar="host|image|UID", help="Run as you, as the image says, or UID."),
+    "aws": flag("--aws", help="Pass on the AWS variables that are set."),
+    "build": flag("--build", help="Build the image first."),
+}
+PS_FLAGS = {
+    "all": flag("-a", "--all", help="Show the ended ones as well."),
+    "filter": flag("-f", "--filter", metavar="FILTER", help="As docker's. Repeatable."),
+    "format": flag("--format", metavar="FORMAT", help="As docker's: table, json or a template."),
+    "quiet": flag("-q", "--quiet", help="Print only IDs."),
+    "no_trunc": flag("--no-trunc", help="Do not shorten."),
+}
+LOG_FLAGS = {
+    "follow": flag("-f", "--follow", help="Go on as more is written."),
+    "tail": flag("--tail", metavar="N", help="Begin N lines before the end."),
+    "since": flag("--since", metavar="TIME", help="Begin at a time, or so long ago (10m)."),
+    "timestamps": flag("-t", "--timestamps", help="Show when each line was written."),
+}
+
+
+@taking_options(BuildOptions, BUILD_FLAGS)
+def build_image(
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE... | all | clean", show_default=False)
+    ],
+    options: BuildOptions,
+    dry_run: DryRun = False,
+) -> None:
+    """Build images of the project, the ones that they stand on first where those are missing.
+
+    \b
+    build-image dev            docker/dev/Dockerfile becomes <project>-dev:<you>
+    build-image -f app         and rebuild what app stands on
+    build-image all -t 1.2     every image of docker/, tagged 1.2
+    build-image clean          remove the project's images
+    """
+    if options.json and (dry_run or options.quiet):
+        raise UsageError("--json tells what was built; it goes with neither --dry-run nor -q.")
+    manner = Manner(dry_run, options.quiet, options.verbose)
+    build_images(open_session(standard_terminal(options.quiet), manner), tuple(images), options)
+
+
+@taking_options(RunOptions, RUN_FLAGS)
+def run_image_(
+    image: ImageName, options: RunOptions, words: Words = None, dry_run: DryRun = False
+) -> int:
+    """Run an image with its configured settings; the exit status is the container's.
+
+    \b
+    run-image shell                  as docker/dockerutils.cfg describes it
+    run-image dev -- pytest -x       with another command
+    run-image -k -p 8000:80 app      in the background, and kept
+    run-image dev -e DEBUG=1 -v ./data:/data
+    """
+    session = open_session(standard_terminal(), Manner(dry_run))
+    return run_image(session, image, tuple(words or ()), options)
+
+
+@taking_options(PsOptions, PS_FLAGS)
+def ps(options: PsOptions, dry_run: DryRun = False) -> int:
+    """Show the containers that run-image started for this project."""
+    return show_containers(open_session(standard_terminal(), Manner(dry_run)), options)
+
+
+@taking_options(LogOptions, LOG_FLAGS)
+def logs(image: ImageName, options: LogOptions) -> int:
+    """Show what the newest container of an image wrote."""
+    return show_logs(open_session(standard_terminal(), Manner()), image, options)
+
+
+def stop(
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="[IMAGE...]", show_default=False)
+    ] = None,
+) -> int:
+    """Stop the containers of these images, or all that run-image started for this project."""
+    return stop_containers(open_session(standard_terminal(), Manner()), tuple(images or ()))
+
+
+def exec_(image: ImageName, command: Words = None) -> int:
+    """Run a command, else a shell, in the newest running container of an image."""
+    return execute(open_session(standard_terminal(), Manner()), image, tuple(command or ()))
+
+
+def show(
+    image: ImageName, as_json: Annotated[bool, flag("--json", help="Print JSON.")] = False
+) -> None:
+    """Show an image's settings, and where each of them comes from."""
+    show_image(open_session(standard_terminal(), Manner()), image, as_json)
+
+
+def migrate() -> None:
+    """Print docker/dockerutils.cfg as TOML, for docker/dockerutils.toml."""
+    terminal = standard_terminal()
+    session = open_session(terminal, Manner())
+    if session.project.config.file != INI:
+        raise ProjectError(f"there is no {INI} to migrate.")
+    terminal.data(to_toml(session.project.config).rstrip("\n"))
+
+
+SEED_VERBS: dict[str, Callable[..., Any]] = {"build-image": build_image, "run-image": run_image_}
+VERBS: dict[str, Callable[..., Any]] = {
+    **SEED_VERBS,
+    "ps": ps,
+    "logs": logs,
+    "stop": stop,
+    "exec": exec_,
+    "show": show,
+    "migrate": migrate,
+}
+
+
+def version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        from importlib.metadata import version as installed  # noqa: PLC0415  # slow to import
+
+        standard_terminal().data(f"dockerutils {installed('dockerutils')}")
+        raise typer.Exit
+
+
+def top(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=version, is_eager=True)
+    ] = False,
+) -> None:
+    """Build, run and move the Docker images of a Python project.
+
+    An image is a folder of docker/ with a Dockerfile. Each docker command is printed before it
+    runs, ready to paste.
+    """
+
+
+def application(script: str) -> typer.Typer:
+    """Give the command line for the name under which we were started."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        no_args_is_help=script not in SEED_VERBS,
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "token_normalize_func": lambda token: token.replace("_", "-"),
+        },
+    )
+    verbs = {script: SEED_VERBS[script]} if script in SEED_VERBS else VERBS
+    if verbs is VERBS:
+        app.callback()(top)
+    for name, verb in verbs.items():
+        app.command(name)(exiting(verb))
+    return app
+
+
+def exiting(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a verb's result the exit status."""
+
+    def call(**values: Any) -> None:
+        try:
+            status = verb(**values)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted.") from None
+        raise typer.Exit(status or 0)
+
+    call.__doc__ = verb.__doc__
+    call.__signature__ = inspect.signature(verb, eval_str=True)  # type: ignore[attr-defined]
+    call.__annotations__ = dict(verb.__annotations__)
+    return call
+
+
+def main() -> None:
+    """Run the verb that the command line names, and end the process with its status."""
+    script = Path(sys.argv[0]).name
+    try:
+        application(script)(prog_name=script if script in SEED_VERBS else "dockerutils")
+    except DockerutilsError as error:
+        standard_terminal().error(script, error.message, error.hint)
+        sys.exit(error.status)
+    except BrokenPipeError:
+        sys.exit(141)
+    except OSError as error:
+        standard_terminal().error(script, f"{error.filename or 'output'}: {error.strerror}.", "")
+        sys.exit(1)

@@ -1,0 +1,52 @@
+"""Commands as values: built by pure functions, printed and run elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Text that is never shown: a printed line has `shown`, a shell word, in its place."""
+
+    value: str = field(repr=False)
+    shown: str
+
+    def __str__(self) -> str:
+        return self.shown
+
+
+@dataclass(frozen=True)
+class Command:
+    """One process to start: its words, what its environment gets besides ours, and its folder.
+
+    `str()` gives the line that a shell takes; a `Secret` can stand in the environment only,
+    because everybody on the machine can read the words of a process.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str | Secret] = field(default_factory=dict)
+    folder: Path | None = None
+    talks: bool = False  # standard output is talk, not data: it goes to standard error
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(word, str) for word in self.argv):
+            raise TypeError("the words of a command are plain strings; a secret is none")
+
+    def __str__(self) -> str:
+        variables = (f"{name}={_shown(value)}" for name, value in self.environment.items())
+        return " ".join([*variables, shlex.join(self.argv)])
+
+    def variables(self) -> dict[str, str]:
+        """Give the environment's additions with their real values."""
+        return {
+            name: value.value if isinstance(value, Secret) else value
+            for name, value in self.environment.items()
+        }
+
+
+def _shown(value: str | Secret) -> str:
+    return value.shown if isinstance(value, Secret) else shlex.quote(value)

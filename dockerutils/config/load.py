@@ -1,0 +1,69 @@
+"""Finding the configuration of a project: one file of three, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+
+from dockerutils.config.ini import read_ini
+from dockerutils.config.model import Config
+from dockerutils.config.toml import read_toml
+from dockerutils.errors import ConfigError
+
+INI = Path("docker/dockerutils.cfg")
+TOML = Path("docker/dockerutils.toml")
+PYPROJECT = Path("pyproject.toml")
+TABLE = ("tool", "dockerutils")
+
+Reader = Callable[[str, str, Collection[str]], Config | None]
+
+
+def load_config(root: Path, folders: Collection[str]) -> Config:
+    """Read the configuration below a project's root; `folders` are its image folders' names.
+
+    Raises `ConfigError` for faults, and where more than one spelling is present.
+    """
+    found = [config for path, reader in READERS if (config := _read(root, path, reader, folders))]
+    if len(found) > 1:
+        first, second = (config.file for config in found[:2])
+        raise ConfigError(
+            f"{first} and {second} both configure this project.",
+            "Keep one of them; `dockerutils migrate` prints a .cfg file as TOML.",
+        )
+    return found[0] if found else Config()
+
+
+def _read(root: Path, path: Path, reader: Reader, folders: Collection[str]) -> Config | None:
+    if not (root / path).exists():
+        return None
+    config = reader(read_text(root / path, str(path)), str(path), folders)
+    return replace(config, file=path) if config else None
+
+
+def read_text(path: Path, shown: str) -> str:
+    """Read a text file that a person wrote: UTF-8, with or without a byte order mark.
+
+    Raises `ConfigError` for one that cannot be read, under the name `shown`.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise ConfigError(f"{shown} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            f"{shown}:{line}: holds a byte that is no UTF-8.", "Save the file as UTF-8."
+        ) from error
+
+
+def _read_pyproject(text: str, file: str, folders: Collection[str]) -> Config | None:
+    # Most pyproject files have no table of ours, and parsing TOML costs more than looking.
+    return read_toml(text, file, folders, TABLE) if "dockerutils" in text else None
+
+
+READERS: tuple[tuple[Path, Reader], ...] = (
+    (INI, read_ini),
+    (TOML, read_toml),
+    (PYPROJECT, _read_pyproject),
+)

@@ -1,0 +1,93 @@
+"""docs/configuration.md, made from the declaration of the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Key
+
+HEAD = """\
+# Configuration
+
+<!-- Made by bin/docs from dockerutils/config/model.py. -->
+
+Nothing is needed where `docker/<image>/Dockerfile` is enough. What goes beyond it stands in one of
+three places, which mean the same; more than one of them is an error:
+
+- `docker/dockerutils.cfg`, a section for each image, docker's option notation in the values;
+- `docker/dockerutils.toml`, a table `[image.NAME]` for each image, typed values;
+- `[tool.dockerutils]` in `pyproject.toml`, with `[tool.dockerutils.image.NAME]`.
+
+`dockerutils show IMAGE` prints the settings that hold and where each comes from.
+`dockerutils migrate` prints a `.cfg` file as TOML.
+
+## How a value comes about
+
+- The command line beats `KEY_docked`, which beats `KEY`. *Docked* means that the terminal works on
+  a remote Docker host (`DOCKER_IP` is set). `-c`, `-n` and `-a` replace; `-e`, `-v` and `-p`
+  add, and for a variable the command line wins.
+- In TOML the docked variant is `docked.KEY`, in a `.cfg` it is `KEY_docked`.
+- In run settings `{project_root}`, `{project}`, `{user}` and `{home}` are replaced; other braces
+  are literal.
+- `$NAME` and `${NAME}` come from the environment, one that is not set is an error; `$$` is a
+  dollar sign. The value of a variable that is set from the environment goes to docker through its
+  environment, never through a command line. (`PATH`, `HOME`, proxies and docker's own variables
+  are the exception: docker itself reads those.)
+- A `.cfg` is read by Python's configparser: `[DEFAULT]` holds for every section, `%(key)s` is
+  replaced, `%%` is a percent sign, indented lines continue a value, and keys keep their case. An
+  unknown key or section is passed over with a warning.
+- In TOML an unknown key is an error.
+- All problems of a file are reported together, each with its line.
+
+## The project
+
+| key | meaning |
+|---|---|
+| `name` | The prefix of the images' names. Default: the folder's name, in lower case. |
+| `substitute` | Images that stand in for names in Dockerfiles: a table or `NAME=IMAGE` words. |
+
+The environment variable `DOCKERUTILS_SUBSTITUTE` holds such words too, and wins.
+In TOML they stand at the top, in a `.cfg` in the section `[dockerutils]`. The `.cfg` section
+`[run_image]` (or `[run-image]`) has one key, `synthetic_images`: the images, separated by commas,
+that are another image with run settings of their own.
+
+```toml
+name = "shop"
+substitute = { "python:3.11-slim" = "mirror.example/python:3.11-slim" }
+```
+
+## Kinds of images
+
+- A folder `docker/<image>/` with a Dockerfile is an image of the project, built by `build-image`.
+- A *synthetic* image is another image with run settings of its own.
+- A *configuration-only* image exists already: `name`, `tag` and `prefix` false.
+
+In a `.cfg`, an image's `env` names a section whose options are environment variables.
+"""
+
+
+def manual() -> str:
+    """Give the text of docs/configuration.md."""
+    parts = [
+        HEAD,
+        *section("Keys of an image", IMAGE_KEYS.values()),
+        *section("Keys of a run", RUN_KEYS.values()),
+    ]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def section(title: str, keys: Iterable[Key]) -> Iterator[str]:
+    """Give one section: a heading, then every key."""
+    yield f"## {title}\n"
+    for key in keys:
+        yield from described(key)
+
+
+def described(key: Key) -> Iterator[str]:
+    """Give one key: kind, default, meaning, and an example in either spelling."""
+    yield f"### `{key.name}`\n"
+    yield f"*{key.kind.label[0].upper()}{key.kind.label[1:]}; default: {key.default}.*\n"
+    yield f"{key.meaning}\n"
+    if key.ini:
+        yield f"```ini\n{key.name} = {key.ini}\n```\n"
+    yield f"```toml\n{key.name} = {key.toml}\n```\n"

@@ -1,0 +1,63 @@
+"""What is wrong or odd in a configuration: collected, so that one run tells everything."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dockerutils.config.model import Origin
+from dockerutils.errors import ConfigError
+
+Value = TypeVar("Value")
+
+
+@dataclass
+class Problems:
+    """The faults and the warnings of one file, in the order in which they were found."""
+
+    file: str
+    faults: list[tuple[int, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def fault(self, origin: Origin, section: str, key: str, sentence: str) -> None:
+        """Note what makes the configuration unusable."""
+        self.faults.append((origin.line, place(origin, section, key) + sentence))
+
+    def warn(self, origin: Origin, section: str, key: str, sentence: str) -> None:
+        """Note what is passed over."""
+        self.warnings.append(place(origin, section, key) + sentence)
+
+    def attempt(
+        self, read: Callable[[], Value], origin: Origin, section: str, key: str
+    ) -> Value | None:
+        """Read a value; a `ValueError` becomes a fault of this place, and None the value."""
+        try:
+            return read()
+        except ValueError as error:
+            self.fault(origin, section, key, f"{error}.")
+            return None
+
+    def finish(self) -> tuple[str, ...]:
+        """Give the warnings; raise `ConfigError` with all faults if there are any."""
+        if self.faults:
+            lines = [text for _, text in sorted(self.faults, key=lambda fault: fault[0])]
+            count = "a problem" if len(lines) == 1 else f"{len(lines)} problems"
+            raise ConfigError(
+                "\n  ".join([f"{self.file} has {count}:", *lines]),
+                "docs/configuration.md describes every key; `dockerutils show` prints what holds.",
+            )
+        return tuple(self.warnings)
+
+
+def place(origin: Origin, section: str, key: str) -> str:
+    """Begin a message: file and line, section, key."""
+    inside = f" [{section}]" if section else ""
+    return f"{origin}:{inside} {key} " if key else f"{origin}:{inside} "
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """Give `; did you mean …?` for the closest known word, or nothing."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean `{found[0]}`?" if found else ""

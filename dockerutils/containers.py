@@ -1,0 +1,109 @@
+"""ps, logs, stop and exec: the containers that run-image started for this project and user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dockerutils import docker_cli
+from dockerutils.errors import ProjectError
+from dockerutils.images.catalogue import Catalogue
+from dockerutils.run import IMAGE_LABEL, RUN_LABEL
+from dockerutils.session import Session
+
+# What a person wants from `exec` without a command: the better of the shells that are there.
+SHELL = ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
+
+
+@dataclass(frozen=True)
+class PsOptions:
+    """The options of `docker ps` that ps takes."""
+
+    all: bool = False
+    filter: tuple[str, ...] = ()
+    format: str = ""
+    quiet: bool = False
+    no_trunc: bool = False
+
+    def words(self) -> Iterator[str]:
+        """Give them as docker takes them."""
+        yield from (("--all",) if self.all else ())
+        yield from (word for one in self.filter for word in ("--filter", one))
+        yield from (("--format", self.format) if self.format else ())
+        yield from (("--quiet",) if self.quiet else ())
+        yield from (("--no-trunc",) if self.no_trunc else ())
+
+
+@dataclass(frozen=True)
+class LogOptions:
+    """The options of `docker logs` that logs takes."""
+
+    follow: bool = False
+    tail: str = ""
+    since: str = ""
+    timestamps: bool = False
+
+    def words(self) -> Iterator[str]:
+        """Give them as docker takes them."""
+        yield from (("--follow",) if self.follow else ())
+        yield from (("--tail", self.tail) if self.tail else ())
+        yield from (("--since", self.since) if self.since else ())
+        yield from (("--timestamps",) if self.timestamps else ())
+
+
+def show_containers(session: Session, options: PsOptions) -> int:
+    """Show the project's containers as `docker ps` does."""
+    label = project_label(session)
+    return session.runner.hand_over(docker_cli.show_containers(label, tuple(options.words())))
+
+
+def show_logs(session: Session, name: str, options: LogOptions) -> int:
+    """Show what the newest container of an image wrote; it may have ended."""
+    container = newest(session, name, stopped=True)
+    return session.runner.hand_over(docker_cli.logs(container, tuple(options.words())))
+
+
+def stop_containers(session: Session, names: tuple[str, ...]) -> int:
+    """Stop the running containers of these images, of all without a name."""
+    found = [
+        container
+        for name in names or ("",)
+        for container in session.engine.containers(labels(session, name))
+    ]
+    if not found:
+        session.terminal.note("nothing of this project is running.")
+        return 0
+    return session.runner.hand_over(docker_cli.stop(found))
+
+
+def execute(session: Session, name: str, words: tuple[str, ...]) -> int:
+    """Run a command in the newest running container of an image, a shell without a command."""
+    options = ("-it",) if session.interactive else ("-i",)
+    command = docker_cli.execute(newest(session, name), options, words or SHELL)
+    return session.runner.hand_over(command)
+
+
+def newest(session: Session, name: str, stopped: bool = False) -> str:
+    """Give the newest container of an image; raise `ProjectError` where there is none."""
+    found = session.engine.containers(labels(session, name), stopped)
+    if not found:
+        state = "" if stopped else " running"
+        raise ProjectError(
+            f"no container of {name} is{state or ' there'}.", f"`run-image {name}` starts one."
+        )
+    if len(found) > 1:
+        session.terminal.note(f"{found[0]} is the newest of {len(found)} containers of {name}.")
+    return found[0]
+
+
+def labels(session: Session, name: str) -> list[str]:
+    """Give the labels that containers of an image have, or of any image for an empty name."""
+    own = [project_label(session)]
+    if name:
+        own.append(f"{IMAGE_LABEL}={Catalogue(session.project).find(name).name}")
+    return own
+
+
+def project_label(session: Session) -> str:
+    """Give the label that all containers of this project and user have."""
+    return f"{RUN_LABEL}={session.project.mark}"

@@ -1,0 +1,120 @@
+"""Builders of docker's command lines: pure functions from values to commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dockerutils.command import Command, Secret
+
+Variables = Mapping[str, "str | Secret"]
+
+
+@dataclass(frozen=True)
+class Build:
+    """One `docker build`. `contexts` are images that stand for a name in the Dockerfile."""
+
+    reference: str
+    dockerfile: Path
+    folder: Path
+    label: str
+    target: str = ""
+    pull: bool = False
+    no_cache: bool = False
+    quiet: bool = False
+    progress: str = ""
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    variables: Variables = field(default_factory=dict)
+
+
+def build(what: Build, talks: bool) -> Command:
+    """Build an image; `talks` sends to standard error what docker writes, such as an ID."""
+    contexts = (
+        word
+        for name, image in what.contexts.items()
+        for word in ("--build-context", f"{name}=docker-image://{image}")
+    )
+    words = [
+        *("docker", "build", "--tag", what.reference, "--file", str(what.dockerfile)),
+        *_given("--target", what.target),
+        *_switch("--pull", what.pull),
+        *_switch("--no-cache", what.no_cache),
+        *_switch("--quiet", what.quiet),
+        *_given("--progress", what.progress),
+        *contexts,
+        *("--label", f"dockerutils.image={what.label}"),
+        *what.options,
+        ".",
+    ]
+    return Command(tuple(words), what.variables, what.folder, talks)
+
+
+def run(
+    image: str, options: Iterable[str], command: Iterable[str], variables: Variables, folder: Path
+) -> Command:
+    """Run a container in a folder, which relative paths among the options start from."""
+    return Command(("docker", "run", *options, image, *command), variables, folder)
+
+
+def pull(image: str) -> Command:
+    """Pull an image."""
+    return Command(("docker", "pull", image), talks=True)
+
+
+def remove_images(references: Iterable[str]) -> Command:
+    """Remove images, by name."""
+    return Command(("docker", "image", "rm", *references), talks=True)
+
+
+def list_images(references: Iterable[str]) -> Command:
+    """Ask which images of these names there are, a `name:tag ID` each line."""
+    filters = (word for name in references for word in ("--filter", f"reference={name}"))
+    form = "{{.Repository}}:{{.Tag}} {{.ID}}"
+    return Command(("docker", "image", "ls", "--no-trunc", "--format", form, *filters))
+
+
+def list_containers(labels: Iterable[str], stopped: bool) -> Command:
+    """Ask for the names of the containers with all these labels, the newest first."""
+    filters = (word for label in labels for word in ("--filter", f"label={label}"))
+    every = ("--all",) if stopped else ()
+    return Command(("docker", "ps", *every, "--format", "{{.Names}}", *filters))
+
+
+def show_containers(label: str, options: Sequence[str]) -> Command:
+    """Show the containers with a label, as `docker ps` does with the user's options."""
+    return Command(("docker", "ps", "--filter", f"label={label}", *options))
+
+
+def logs(container: str, options: Sequence[str]) -> Command:
+    """Show what a container wrote."""
+    return Command(("docker", "logs", *options, container))
+
+
+def stop(containers: Iterable[str]) -> Command:
+    """Stop containers; docker gives each ten seconds."""
+    return Command(("docker", "stop", *containers))
+
+
+def execute(container: str, options: Sequence[str], command: Sequence[str]) -> Command:
+    """Run a command in a running container."""
+    return Command(("docker", "exec", *options, container, *command))
+
+
+def server_version() -> Command:
+    """Ask the engine for its version, which also tells whether one answers."""
+    return Command(("docker", "version", "--format", "{{.Server.Version}}"))
+
+
+def data_root() -> Command:
+    """Ask the engine where it keeps its data."""
+    return Command(("docker", "info", "--format", "{{.DockerRootDir}}"))
+
+
+def _given(option: str, value: str) -> tuple[str, ...]:
+    return (option, value) if value else ()
+
+
+def _switch(option: str, on: bool) -> tuple[str, ...]:
+    return (option,) if on else ()

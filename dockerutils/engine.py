@@ -1,0 +1,104 @@
+"""What the Docker engine knows: images, containers, and why it does not answer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from dockerutils import docker_cli
+from dockerutils.command import Command
+from dockerutils.errors import EngineError
+from dockerutils.runner import Runner
+
+FULL = 64 * 2**20  # bytes; with less, an engine fails at the next layer
+
+
+class Engine(Protocol):
+    """Questions to the engine. They change nothing and are not printed."""
+
+    def images(self, references: Iterable[str]) -> dict[str, str]:
+        """Give the IDs of those of the named images that are there."""
+
+    def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
+        """Give the names of the containers with all these labels, the newest first."""
+
+    def ailment(self) -> EngineError | None:
+        """Tell what keeps the engine from working, if anything does."""
+
+
+@dataclass(frozen=True)
+class CliEngine:
+    """Asks by docker's command line, which starts in a twentieth of the SDK's import time."""
+
+    runner: Runner
+
+    def images(self, references: Iterable[str]) -> dict[str, str]:
+        """Give the IDs of those of the named images that are there."""
+        named = list(references)
+        if not named:
+            return {}
+        lines = self._ask(docker_cli.list_images(named)).splitlines()
+        return dict(line.rsplit(" ", 1) for line in lines if line)
+
+    def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
+        """Give the names of the containers with all these labels, the newest first."""
+        return self._ask(docker_cli.list_containers(labels, stopped)).split()
+
+    def ailment(self) -> EngineError | None:
+        """Tell what keeps the engine from working, if anything does."""
+        try:
+            self._ask(docker_cli.server_version())
+            root = self._ask(docker_cli.data_root()).strip()
+        except EngineError as error:
+            return error
+        return full_disk(root)
+
+    def _ask(self, question: Command) -> str:
+        answer = self.runner.read(question)
+        if answer.status:
+            raise no_answer(answer.errors.strip())
+        return answer.output
+
+
+@dataclass(frozen=True)
+class NoEngine:
+    """The engine of a dry run: it is not asked, so nothing is there yet."""
+
+    def images(self, references: Iterable[str]) -> dict[str, str]:
+        """Know no image."""
+        del references
+        return {}
+
+    def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
+        """Know no container."""
+        del labels, stopped
+        return []
+
+    def ailment(self) -> None:
+        """Know of none."""
+
+
+def no_answer(errors: str) -> EngineError:
+    """Describe an engine that does not answer, by what docker's command line said of it."""
+    said = errors.splitlines()[-1] if errors else "no reason was given"
+    if "permission denied" in errors.lower():
+        hint = "Your user may not use the engine's socket: join the group docker, or use sudo."
+    else:
+        hint = "Start the engine, or point DOCKER_HOST or `docker context use` at another."
+    return EngineError(f"the Docker engine does not answer: {said}", hint)
+
+
+def full_disk(root: str) -> EngineError | None:
+    """Describe the disk of an engine on this machine if it is full."""
+    try:
+        free = shutil.disk_usage(root).free
+    except OSError:  # the engine is elsewhere, or its folder is not ours to see
+        return None
+    if free > FULL:
+        return None
+    return EngineError(
+        f"the disk of the Docker engine ({root}) is full: {free // 2**20} MB are free.",
+        "`docker system df` shows what takes the room, `docker builder prune` frees the cache.",
+    )

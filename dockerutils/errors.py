@@ -1,0 +1,54 @@
+"""What can go wrong, each with the exit status that the command ends with."""
+
+from __future__ import annotations
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+class DockerutilsError(Exception):
+    """A failure that a user can act on: one sentence, and a hint that says what to do next."""
+
+    status = FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(DockerutilsError):
+    """The command line asks for something that cannot be meant."""
+
+    status = USAGE
+
+
+class ProjectError(DockerutilsError):
+    """The project's folder, or an image that was named, is not what it has to be."""
+
+    status = USAGE
+
+
+class ConfigError(DockerutilsError):
+    """The configuration is wrong; the message lists every problem of it, one a line."""
+
+    status = USAGE
+
+
+class EngineError(DockerutilsError):
+    """No Docker engine answers, or Docker's command line is missing."""
+
+
+class CommandFailed(DockerutilsError):
+    """A command that we started ended with another status than 0, which becomes ours."""
+
+    def __init__(self, message: str, status: int, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class Interrupted(DockerutilsError):
+    """The user pressed Ctrl-C; what was running has ended."""
+
+    status = INTERRUPTED

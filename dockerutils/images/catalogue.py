@@ -1,0 +1,126 @@
+"""The images of a project by name: folders, synthetic and configuration-only ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from dockerutils.config.model import ImageSettings
+from dockerutils.config.problems import closest
+from dockerutils.errors import ConfigError, ProjectError
+from dockerutils.naming import Reference, valid_component
+from dockerutils.project import TREE, Project
+
+RESERVED = ("all", "clean")  # words of build-image, never names of images
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image as a user names it. `source` is the image that it is a synthetic form of, or its
+    own name; `built` tells whether this project makes it."""
+
+    name: str
+    reference: Reference
+    settings: ImageSettings
+    source: str
+    built: bool
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Resolves the names of images; `tag` and `repository`, if given, are those of `renamed`."""
+
+    project: Project
+    renamed: frozenset[str] = frozenset()
+    tag: str = ""
+    repository: str = ""
+
+    @cached_property
+    def built(self) -> tuple[str, ...]:
+        """Name the images that this project makes, in order."""
+        root, folders = self.project.root, self.project.folders
+        return tuple(
+            name
+            for name in folders
+            if name not in RESERVED and (root / self.project.dockerfile(name)).is_file()
+        )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Name all images, in order."""
+        return tuple(sorted({*self.built, *self.project.config.images}))
+
+    def find(self, name: str) -> Image:
+        """Give an image by its name; raise `ProjectError` for one that there is not."""
+        if name not in self.names:
+            raise self._unknown(name)
+        source = self._source(name)
+        settings = self.project.config.settings(name)
+        return Image(
+            name=name,
+            reference=Reference(self._repository(source), self._tag(name, source)),
+            settings=settings,
+            source=source,
+            built=source in self.built,
+        )
+
+    @cached_property
+    def siblings(self) -> dict[str, tuple[Image, ...]]:
+        """Give the images that this project makes by their repositories.
+
+        Raises `ConfigError` where two would get the same name and tag.
+        """
+        found: dict[str, tuple[Image, ...]] = {}
+        for name in self.built:
+            image = self.find(name)
+            twins = found.get(image.reference.repository, ())
+            for twin in twins:
+                if twin.reference == image.reference:
+                    raise ConfigError(
+                        f"the images {twin.name} and {name} would both be {image.reference}.",
+                        "Rename one of their folders, or give one a `name` or a `tag`.",
+                    )
+            found[image.reference.repository] = (*twins, image)
+        return found
+
+    def _source(self, name: str) -> str:
+        """Follow synthetic images to the one that has a name of its own."""
+        passed = [name]
+        while passed[-1] not in self.built:
+            following = self.project.config.settings(passed[-1]).image
+            if following is None:
+                break
+            if following in passed:
+                raise ConfigError(f"synthetic images name each other: {' → '.join(passed)}.")
+            passed.append(following)
+        return passed[-1]
+
+    def _repository(self, source: str) -> str:
+        if self.repository and source in self.renamed:
+            return self.repository
+        settings = self.project.config.settings(source)
+        name = settings.name or source
+        if settings.prefix is False:
+            return name
+        return f"{self.project.name}-{valid_component(name) or 'image'}"
+
+    def _tag(self, name: str, source: str) -> str:
+        if self.tag and name in self.renamed:
+            return self.tag
+        own = self.project.config.settings(name).tag
+        return own or self.project.config.settings(source).tag or self.project.tag
+
+    def _unknown(self, name: str) -> ProjectError:
+        if name in RESERVED:
+            return ProjectError(f"`{name}` is a word of build-image and cannot be an image's name.")
+        if name in self.project.folders:
+            return ProjectError(
+                f"{TREE}/{name}/ has no Dockerfile.",
+                f"Write {self.project.dockerfile(name)}, or name another image.",
+            )
+        if not self.names:
+            return ProjectError(
+                f"there is no image {name}, nor any other: no folder of {TREE}/ has a Dockerfile."
+            )
+        hint = f"The images of this project: {', '.join(self.names)}."
+        return ProjectError(f"there is no image {name}{closest(name, self.names) or '.'}", hint)

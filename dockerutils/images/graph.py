@@ -1,0 +1,117 @@
+"""What stands on what: the order in which images are built, taken from their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from dockerutils.errors import ProjectError
+from dockerutils.expansion import Expansion
+from dockerutils.images.catalogue import Catalogue, Image
+from dockerutils.images.recipe import BuildRequest, NamedImage, Reading
+from dockerutils.images.recipes import RECIPES
+from dockerutils.naming import split_reference
+
+
+@dataclass(frozen=True)
+class Node:
+    """An image with its sources, the siblings below it, and what stands in for names in it."""
+
+    image: Image
+    reading: Reading
+    bases: tuple[str, ...]
+    stand_ins: Mapping[str, str]
+    siblings: frozenset[str] = frozenset()  # the names in the sources that mean siblings
+    strangers: tuple[str, ...] = ()
+
+
+@dataclass
+class Graph:
+    """Reads images as they are asked for, each once."""
+
+    catalogue: Catalogue
+    environ: Mapping[str, str]
+    request: BuildRequest
+    substitute: Mapping[str, str]
+    nodes: dict[str, Node] = field(default_factory=dict)
+
+    def node(self, name: str) -> Node:
+        """Give an image that this project makes, with its sources."""
+        if name not in self.nodes:
+            self.nodes[name] = self._read(self.catalogue.find(name))
+        return self.nodes[name]
+
+    def read_again(self, name: str) -> Node:
+        """Read an image whose sources may have changed meanwhile."""
+        del self.nodes[name]
+        return self.node(name)
+
+    def order(self, names: Iterable[str]) -> list[Node]:
+        """Give the named images and all siblings below them: bases first, each once.
+
+        Raises `ProjectError` for images that stand on each other.
+        """
+        done: dict[str, Node] = {}
+        for name in names:
+            self._visit(name, done)
+        return list(done.values())
+
+    def _visit(self, name: str, done: dict[str, Node]) -> None:
+        """Walk down from an image without recursion, so that a long chain is no limit."""
+        path: dict[str, Iterator[str]] = {}
+        following: str | None = name
+        while following is not None or path:
+            if following is not None and following not in done:
+                if following in path:
+                    raise cycle([*path, following], self.nodes)
+                path[following] = iter(self.node(following).bases)
+            current = next(reversed(path), None)
+            if current is None:
+                return
+            following = next(path[current], None)
+            if following is None:
+                done[current] = self.node(current)
+                del path[current]
+
+    def _read(self, image: Image) -> Node:
+        expansion = Expansion(self.catalogue.project, self.environ, image.name)
+        reading = RECIPES[image.settings.type or "dockerfile"](image, expansion, self.request)
+        strangers: list[str] = []
+        siblings = {use.name: self._sibling(use, strangers) for use in reading.uses}
+        meant = {name: sibling for name, sibling in siblings.items() if sibling}
+        stand_ins = {name: self.substitute[name] for name in siblings if name in self.substitute}
+        untagged = {
+            name: str(sibling.reference)
+            for name, sibling in meant.items()
+            if not split_reference(name)[1]
+        }
+        return Node(
+            image=image,
+            reading=reading,
+            bases=tuple(dict.fromkeys(sibling.name for sibling in meant.values())),
+            stand_ins={**stand_ins, **untagged},
+            siblings=frozenset(meant),
+            strangers=tuple(strangers),
+        )
+
+    def _sibling(self, use: NamedImage, strangers: list[str]) -> Image | None:
+        """Give the sibling that is meant; one with another tag is none, and noted."""
+        repository, tag = split_reference(use.name)
+        candidates = self.catalogue.siblings.get(repository, ())
+        for image in candidates:
+            if tag in ("", image.reference.tag):
+                return image
+        if candidates:
+            here = ", ".join(str(image.reference) for image in candidates)
+            strangers.append(f"{use.place} names {use.name}, but this project builds {here}.")
+        return None
+
+
+def cycle(path: list[str], nodes: Mapping[str, Node]) -> ProjectError:
+    """Describe images that stand on each other."""
+    ring = path[path.index(path[-1]) :]
+    places = (use.place for use in nodes[ring[0]].reading.uses)
+    return ProjectError(
+        f"these images stand on each other: {' → '.join(ring)}.",
+        f"Take one of the FROM or COPY --from lines away; see {next(places)}.",
+    )

@@ -1,0 +1,115 @@
+"""The project: its folder, its name, its images' folders, and what variables stand for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from dockerutils.config.load import INI, TOML, load_config
+from dockerutils.config.model import Config
+from dockerutils.errors import ProjectError
+from dockerutils.naming import valid_component, valid_tag
+
+TREE = "docker"
+DOCKERFILE = "Dockerfile"
+FALLBACK_NAME = "project"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder that holds `docker/`, and what follows from its name, its user and its settings."""
+
+    root: Path
+    user: str
+    home: str
+    config: Config = field(default_factory=Config)
+    folders: tuple[str, ...] = ()
+
+    @cached_property
+    def name(self) -> str:
+        """The prefix of the images' names."""
+        return valid_component(self.config.project or self.root.name) or FALLBACK_NAME
+
+    @cached_property
+    def tag(self) -> str:
+        """The tag of images that have none configured: the user's name."""
+        return valid_tag(self.user)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What `{project_root}` and its like stand for in run settings."""
+        return {
+            "project_root": str(self.root),
+            "project": self.name,
+            "user": self.user,
+            "home": self.home,
+        }
+
+    @cached_property
+    def mark(self) -> str:
+        """The label's value that tells this project's and user's containers from all others."""
+        digest = hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()
+        return f"{digest[:12]}/{self.user}"
+
+    def dockerfile(self, image: str) -> Path:
+        """Give the path of an image's Dockerfile, from the root."""
+        return Path(TREE, image, DOCKERFILE)
+
+    def oddities(self) -> list[str]:
+        """Tell which names docker could not take as they were."""
+        said = []
+        written = self.config.project or self.root.name
+        if self.name != written.lower():
+            said.append(f"images are named {self.name}-…: docker does not take `{written}` whole.")
+        if self.tag != self.user:
+            said.append(f"images are tagged {self.tag}: docker takes no tag `{self.user}`.")
+        return said
+
+
+def open_project(here: Path, user: str, home: str) -> Project:
+    """Find the project that a folder belongs to and read its configuration.
+
+    Raises `ProjectError` where there is none, `ConfigError` where it is configured wrongly.
+    """
+    root = find_root(here)
+    folders = image_folders(root)
+    return Project(root, user, home, load_config(root, folders), folders)
+
+
+def find_root(here: Path) -> Path:
+    """Give the nearest folder, from here upwards, whose `docker/` holds images or settings."""
+    candidates = [folder for folder in (here, *here.parents) if (folder / TREE).is_dir()]
+    for folder in candidates:
+        if _is_tree(folder / TREE):
+            return folder
+    if candidates:
+        raise ProjectError(
+            f"{candidates[0] / TREE} holds no image.",
+            f"Make {TREE}/dev/{DOCKERFILE}; `build-image dev` builds it then.",
+        )
+    raise ProjectError(
+        f"there is no {TREE}/ folder in {here} or above it.",
+        f"Make {TREE}/dev/{DOCKERFILE} at your project's root; `build-image dev` builds it then.",
+    )
+
+
+def _is_tree(tree: Path) -> bool:
+    if (tree / INI.name).exists() or (tree / TOML.name).exists():
+        return True
+    return any((folder / DOCKERFILE).exists() for folder in tree.iterdir() if folder.is_dir())
+
+
+def image_folders(root: Path) -> tuple[str, ...]:
+    """Name the sub-directories of `docker/`, with or without a Dockerfile, in order.
+
+    Raises `ProjectError` where the folder cannot be listed.
+    """
+    try:
+        entries = sorted((root / TREE).iterdir())
+    except OSError as error:
+        raise ProjectError(f"{root / TREE} cannot be listed: {error.strerror}.") from error
+    hidden = ("__pycache__", ".")
+    return tuple(one.name for one in entries if one.is_dir() and not one.name.startswith(hidden))

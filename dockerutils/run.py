@@ -1,0 +1,271 @@
+"""run-image: runs an image of the project, with its configured settings, in a container."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dockerutils import docker_cli
+from dockerutils.build import BuildOptions, build_images
+from dockerutils.command import Command, Secret
+from dockerutils.config.model import RunSettings, check_user
+from dockerutils.config.words import Option, flatten, run_options, split_words
+from dockerutils.errors import CommandFailed, UsageError
+from dockerutils.expansion import Expansion
+from dockerutils.images.catalogue import Catalogue, Image
+from dockerutils.naming import container_name
+from dockerutils.session import Session
+
+RUN_LABEL = "dockerutils.run"
+IMAGE_LABEL = "dockerutils.run.image"
+AWS_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+)
+ALL_GPUS: tuple[Option, ...] = (("--gpus", "all"), ("--env", "NVIDIA_VISIBLE_DEVICES=all"))
+DOCKER_FAILED = 125  # docker run's own status, when no container ran
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line of run-image says besides the image and its command."""
+
+    command: str = ""
+    keep: bool = False
+    detach: bool | None = None
+    network: str = ""
+    use_gpu: bool = False
+    env: tuple[str, ...] = ()
+    env_file: tuple[str, ...] = ()
+    args: str = ""
+    volume: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()
+    user: str = ""
+    aws: bool = False
+    build: bool = False
+
+
+def run_image(session: Session, name: str, words: tuple[str, ...], options: RunOptions) -> int:
+    """Run an image and return the container's exit status, or docker's own."""
+    check_options(session, options)
+    image = Catalogue(session.project).find(name)
+    command = run_command(session, image, words, options)
+    if options.build and image.built:
+        build_images(session, (image.source,), BuildOptions())
+    status = session.runner.hand_over(command)
+    if status == DOCKER_FAILED:
+        explain(session, image, status)
+    return status
+
+
+def explain(session: Session, image: Image, status: int) -> None:
+    """Raise `CommandFailed` with what to do, where we know more than docker said already."""
+    ailment = session.engine.ailment()
+    if ailment:
+        raise CommandFailed(ailment.message, status, ailment.hint)
+    if image.built and not session.engine.images([str(image.reference)]):
+        raise CommandFailed(
+            f"{image.reference} has not been built.",
+            status,
+            f"`build-image {image.source}` builds it; `run-image --build {image.name}` does both.",
+        )
+
+
+def run_command(
+    session: Session, image: Image, words: tuple[str, ...], options: RunOptions
+) -> Command:
+    """Give the docker command that runs an image with its settings and the user's options."""
+    settings = image.settings.running(session.docked)
+    return RunCommand(session, image, settings, options).command(words)
+
+
+@dataclass(frozen=True)
+class RunCommand:
+    """The parts of one `docker run`."""
+
+    session: Session
+    image: Image
+    settings: RunSettings
+    options: RunOptions
+
+    def command(self, words: tuple[str, ...]) -> Command:
+        """Put the parts together, in the order in which a reader looks for them."""
+        variables: dict[str, Secret] = {}
+        environment = list(self._environment(variables))
+        given = tuple(self._args(variables))
+        own_name = any(option[0] == "--name" for option in given)
+        options: tuple[Option, ...] = (
+            *self._manner(),
+            *(() if own_name else (("--name", self._container()),)),
+            *self._labels(),
+            *self._pulling(),
+            *environment,
+            *self._gpu(variables),
+            *self._network(),
+            *self._mounts(),
+            *self._user(environment),
+            *given,
+        )
+        return docker_cli.run(
+            str(self.image.reference),
+            flatten(options),
+            self._words(words),
+            variables,
+            self.session.project.root,
+        )
+
+    @property
+    def _expansion(self) -> Expansion:
+        return Expansion(self.session.project, self.session.environ, self.image.name)
+
+    def _manner(self) -> Iterator[Option]:
+        """Give how the container lives: removed at its end, in front or not, with an init."""
+        keep, init = self.settings.keep_container, self.settings.init
+        if isinstance(keep, tuple):
+            yield from keep
+        elif not (keep or self.options.keep):
+            yield ("--rm",)
+        detached = self.options.keep if self.options.detach is None else self.options.detach
+        yield from (("--detach",),) if detached else self._interactive()
+        if init is None or isinstance(init, bool):
+            yield from () if init is False else (("--init",),)
+        else:
+            yield from init
+
+    def _interactive(self) -> Iterator[Option]:
+        """Give `-i`, and `-t` only where there is a terminal: docker refuses it elsewhere."""
+        interactive = self.settings.interactive
+        if isinstance(interactive, tuple):
+            detached = self.options.detach is False
+            yield from (
+                option for option in interactive if not (detached and option == ("--detach",))
+            )
+        elif interactive is not False:
+            yield ("-it",) if self.session.interactive else ("-i",)
+
+    def _container(self) -> str:
+        """Make a name that no other container has, on this engine or on a shared one."""
+        project = self.session.project
+        return container_name(project.name, self.image.name, project.user, self.session.token())
+
+    def _labels(self) -> Iterator[Option]:
+        yield ("--label", f"{RUN_LABEL}={self.session.project.mark}")
+        yield ("--label", f"{IMAGE_LABEL}={self.image.name}")
+
+    def _pulling(self) -> Iterator[Option]:
+        """Keep docker from asking a registry for an image that only this project makes."""
+        if self.image.built:
+            yield ("--pull", "never")
+
+    def _environment(self, variables: dict[str, Secret]) -> Iterator[Option]:
+        """Give the variables, one option each: the command line wins over the configuration."""
+        configured = self.settings.environment or ()
+        over = {text.partition("=")[0] for text in self.options.env}
+        for option in last_of_each(configured):
+            if option[0] != "--env":
+                yield from self._expansion.options("environment", (option,))
+            elif option[1].partition("=")[0] not in over:
+                yield self._assigned("environment", option[1], variables)
+        aws = self.options.aws or bool(self.settings.aws)
+        named = {name for name in AWS_VARIABLES if aws and name in self.session.environ}
+        yield from (("--env", name) for name in AWS_VARIABLES if name in named - over)
+        yield from (("--env-file", str(self.session.here / path)) for path in self.options.env_file)
+        yield from (("--env", text) for text in self.options.env)
+
+    def _gpu(self, variables: dict[str, Secret]) -> Iterator[Option]:
+        gpu = self.settings.gpu
+        if self.options.use_gpu or gpu is True:
+            yield from ALL_GPUS
+        elif isinstance(gpu, tuple):
+            yield from self._with_variables("gpu", gpu, variables)
+
+    def _network(self) -> Iterator[Option]:
+        if self.options.network:
+            yield ("--network", self.options.network)
+        else:
+            yield from self._expansion.options("network", self.settings.network or ())
+
+    def _mounts(self) -> Iterator[Option]:
+        yield from self._expansion.options("volumes", self.settings.volumes or ())
+        yield from (("--volume", self._from_here(text)) for text in self.options.volume)
+        yield from self._expansion.options("ports", self.settings.ports or ())
+        yield from (("--publish", text) for text in self.options.publish)
+
+    def _from_here(self, volume: str) -> str:
+        """Keep `./data:/data` meaning the user's folder: docker runs in the project's."""
+        host, colon, rest = volume.partition(":")
+        if not colon or not host.startswith("."):
+            return volume
+        return f"{os.path.normpath(self.session.here / host)}:{rest}"
+
+    def _user(self, environment: Iterable[Option]) -> Iterator[Option]:
+        """Give the user; one of the host has no home in the image, so it gets /tmp."""
+        user = self.options.user or self.settings.user or "image"
+        if user == "host":
+            yield ("--user", f"{os.getuid()}:{os.getgid()}")
+            if not any(option[-1].startswith("HOME=") for option in environment):
+                yield ("--env", "HOME=/tmp")
+        elif user != "image":
+            yield ("--user", user)
+
+    def _args(self, variables: dict[str, Secret]) -> Iterator[Option]:
+        """Give the other options; the user's replace the configured ones."""
+        if not self.options.args:
+            yield from self._with_variables("args", self.settings.args or (), variables)
+            return
+        try:
+            yield from run_options(split_words(self.options.args))
+        except ValueError as error:
+            raise UsageError(f"-a/--args: {error}.") from error
+
+    def _words(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Give the command: the user's wins, and only the configured one has variables."""
+        if words and self.options.command:
+            raise UsageError("the command is given twice, by -c and after --.", "Keep one of them.")
+        if words:
+            return words
+        if self.options.command:
+            try:
+                return split_words(self.options.command)
+            except ValueError as error:
+                raise UsageError(f"-c/--command: {error}.") from error
+        return self._expansion.words("cmd", self.settings.cmd or ())
+
+    def _with_variables(
+        self, key: str, options: Iterable[Option], variables: dict[str, Secret]
+    ) -> Iterator[Option]:
+        for option in options:
+            if option[0] == "--env":
+                yield self._assigned(key, option[1], variables)
+            else:
+                yield from self._expansion.options(key, (option,))
+
+    def _assigned(self, key: str, text: str, variables: dict[str, Secret]) -> Option:
+        assigned = self._expansion.assignment(key, text)
+        variables |= assigned.variables
+        return ("--env", assigned.word)
+
+
+def last_of_each(options: Iterable[Option]) -> list[Option]:
+    """Keep the last assignment of each variable, in the place of the first."""
+    kept: dict[object, Option] = {}
+    for number, option in enumerate(options):
+        kept[option[1].partition("=")[0] if option[0] == "--env" else number] = option
+    return list(kept.values())
+
+
+def check_options(session: Session, options: RunOptions) -> None:
+    """Raise `UsageError` for options that cannot be meant."""
+    if options.user:
+        try:
+            check_user(options.user)
+        except ValueError as error:
+            raise UsageError(f"--user {error}.") from error
+    for path in options.env_file:
+        if not (session.here / path).is_file():
+            raise UsageError(f"--env-file {path}: there is no such file.")

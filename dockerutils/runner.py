@@ -1,0 +1,181 @@
+"""The only starter of processes: prints a command, then runs it, or only prints it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from dockerutils.command import Command
+from dockerutils.errors import CommandFailed, EngineError, Interrupted
+from dockerutils.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question to a program gave: its exit status and its two outputs."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Runner(Protocol):
+    """Runs commands. The dry runner and the recording one of the tests are the same kind."""
+
+    def run(self, command: Command) -> None:
+        """Print and run to the end; raise `CommandFailed` or `Interrupted` if it does not."""
+
+    def hand_over(self, command: Command) -> int:
+        """Print, give the terminal to the command, and return its exit status, whatever it is."""
+
+    def read(self, command: Command) -> Answer:
+        """Ask a question that changes nothing: not printed, and no status is an error."""
+
+
+@dataclass(frozen=True)
+class ShellRunner:
+    """Prints each command to the terminal, then runs it with the user's environment."""
+
+    terminal: Terminal
+    environ: Mapping[str, str]
+    here: Path
+    verbose: bool = False
+
+    def run(self, command: Command) -> None:
+        """Print and run to the end; raise `CommandFailed` or `Interrupted` if it does not."""
+        status, interrupted = self._attend(command)
+        if interrupted:
+            raise Interrupted(f"interrupted while {command.argv[0]} was running.")
+        if status:
+            raise CommandFailed(f"{command.argv[0]} ended with status {status}.", status)
+
+    def hand_over(self, command: Command) -> int:
+        """Print, give the terminal to the command, and return its exit status, whatever it is."""
+        return self._attend(command)[0]
+
+    def read(self, command: Command) -> Answer:
+        """Ask a question that changes nothing; it is shown only when we are verbose."""
+        if self.verbose:
+            self.terminal.note(f"asked: {command}")
+        process = self._start(command, stdin=subprocess.DEVNULL, pipe=True)
+        output, errors = process.communicate()
+        return Answer(exit_status(process), output, errors)
+
+    def _attend(self, command: Command) -> tuple[int, bool]:
+        self.terminal.command(printed_line(command, self.here))
+        process = self._start(command)
+        with forwarded_signals(process) as interrupted:
+            process.wait()
+        return exit_status(process), bool(interrupted)
+
+    def _start(
+        self, command: Command, stdin: int | None = None, pipe: bool = False
+    ) -> subprocess.Popen[str]:
+        talk = sys.stderr.fileno() if command.talks else None
+        try:
+            return subprocess.Popen(
+                command.argv,
+                env={**self.environ, **command.variables()},
+                cwd=command.folder,
+                stdin=stdin,
+                stdout=subprocess.PIPE if pipe else talk,
+                stderr=subprocess.PIPE if pipe else None,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except FileNotFoundError as error:
+            raise missing_program(command.argv[0]) from error
+        except OSError as error:
+            raise CommandFailed(
+                f"{command.argv[0]} cannot be started: {error.strerror}.", 1
+            ) from error
+
+
+@dataclass(frozen=True)
+class DryRunner:
+    """Prints commands as a shell script on standard output and runs none of them."""
+
+    terminal: Terminal
+    here: Path
+
+    def run(self, command: Command) -> None:
+        """Print the line that would run."""
+        self.terminal.data(printed_line(command, self.here))
+
+    def hand_over(self, command: Command) -> int:
+        """Print the line that would get the terminal."""
+        self.run(command)
+        return 0
+
+    def read(self, command: Command) -> Answer:
+        """Refuse: a dry run asks nobody."""
+        raise EngineError(f"a dry run cannot ask: {command}")
+
+    def begin(self) -> None:
+        """Print the head of the script: it stops at the first failure, and knows its folder."""
+        self.terminal.data(f"#!/bin/sh\nset -e\ncd {shlex.quote(str(self.here))}")
+
+
+def printed_line(command: Command, here: Path) -> str:
+    """Give the line to paste: in a sub-shell with its folder where that is not the user's."""
+    if command.folder in (None, here):
+        return str(command)
+    return f"(cd {shlex.quote(os.path.relpath(str(command.folder), here))} && {command})"
+
+
+def exit_status(process: subprocess.Popen[str]) -> int:
+    """Give the status as a shell tells it: 128 and the signal's number for a killed process."""
+    status = process.returncode
+    return status if status >= 0 else 128 - status
+
+
+@contextlib.contextmanager
+def forwarded_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
+    """Let the child decide about Ctrl-C and the like; yields the interrupts that came."""
+    interrupts: list[int] = []
+
+    def forward(number: int, _frame: object) -> None:
+        if number == signal.SIGINT:
+            interrupts.append(number)
+        # The terminal sends Ctrl-C to the child as well; a `kill` of us alone does not reach it.
+        if number != signal.SIGINT or not in_foreground():
+            process.send_signal(number)
+
+    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, forward) for number in caught}
+    try:
+        yield interrupts
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def in_foreground() -> bool:
+    """Tell whether the terminal's keys reach this process's group."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def missing_program(name: str) -> EngineError:
+    """Describe a program that is not on the PATH."""
+    if name == "docker":
+        hint = "Install Docker's command line (on Debian: `apt install docker.io docker-cli`)."
+    else:
+        hint = f"Install {name}, or put it on the PATH."
+    return EngineError(f"the program {name} was not found.", hint)

@@ -1,0 +1,108 @@
+"""A session: all that a verb may touch, assembled once from the real world."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockerutils.engine import CliEngine, Engine, NoEngine
+from dockerutils.project import Project, open_project
+from dockerutils.runner import DryRunner, Runner, ShellRunner
+from dockerutils.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Session:
+    """Immutable; verbs look at the environment, the terminal and the project only through it."""
+
+    project: Project
+    runner: Runner
+    engine: Engine
+    environ: Mapping[str, str]
+    terminal: Terminal
+    here: Path
+    interactive: bool = False
+    dry: bool = False
+    token: Callable[[], str] = lambda: secrets.token_hex(3)
+
+    @property
+    def docked(self) -> bool:
+        """Tell whether the terminal works on a dock."""
+        return bool(self.environ.get("DOCKER_IP"))
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a verb goes about its work, whatever it is."""
+
+    dry_run: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+def open_session(terminal: Terminal, manner: Manner) -> Session:
+    """Assemble a session for the folder and the user of this process.
+
+    Raises `ProjectError` and `ConfigError`; says what is odd about the project.
+    """
+    environ = dict(os.environ)
+    here = Path(environ.get("PWD") or "/")
+    if not (here.is_absolute() and _same_folder(here)):
+        here = Path.cwd()
+    project = open_project(here, user_name(environ), home_folder(environ))
+    for text in (*project.oddities(), *project.config.warnings):
+        terminal.warn(text)
+    runner: Runner
+    if manner.dry_run:
+        runner = DryRunner(terminal, here)
+        runner.begin()
+    else:
+        runner = ShellRunner(terminal, environ, here, manner.verbose)
+    return Session(
+        project=project,
+        runner=runner,
+        engine=NoEngine() if manner.dry_run else CliEngine(runner),
+        environ=environ,
+        terminal=terminal,
+        here=here,
+        interactive=sys.stdin.isatty() and sys.stdout.isatty(),
+        dry=manner.dry_run,
+    )
+
+
+def standard_terminal(quiet: bool = False) -> Terminal:
+    """Give the terminal of this process; names of files that are no UTF-8 pass as they are."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="surrogateescape")
+    return Terminal(sys.stdout, sys.stderr, quiet)
+
+
+def user_name(environ: Mapping[str, str]) -> str:
+    """Give the user's name as getpass does: the environment's first, then the system's."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        if environ.get(name):
+            return environ[name]
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without an entry
+        return str(os.getuid())
+
+
+def home_folder(environ: Mapping[str, str]) -> str:
+    """Give the user's home."""
+    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
+
+
+def _same_folder(path: Path) -> bool:
+    """Tell whether the shell's idea of the folder, which keeps links, is the real one."""
+    try:
+        return path.samefile(".")
+    except OSError:
+        return False

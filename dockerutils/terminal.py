@@ -1,0 +1,54 @@
+"""The only writer to the terminal: data on standard output, talk on standard error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TextIO
+
+BOLD = "\x1b[1m"
+RED = "\x1b[31m"
+YELLOW = "\x1b[33m"
+PLAIN = "\x1b[0m"
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Two streams. Colours appear only where the stream is a terminal."""
+
+    out: TextIO
+    err: TextIO
+    quiet: bool = False
+
+    def data(self, text: str) -> None:
+        """Write what was asked for, to standard output."""
+        self.out.write(f"{text}\n")
+        self.out.flush()
+
+    def command(self, line: str) -> None:
+        """Write a command that is about to run, alone and unchanged so that it can be pasted."""
+        if not self.quiet:
+            self._talk(line, BOLD)
+
+    def note(self, text: str) -> None:
+        """Say what happens, as a shell comment: a whole transcript can be pasted."""
+        if not self.quiet:
+            self._talk(_comment(text), "")
+
+    def warn(self, text: str) -> None:
+        """Say what is odd but does not stop us."""
+        self._talk(_comment(f"warning: {text}"), YELLOW)
+
+    def error(self, speaker: str, message: str, hint: str) -> None:
+        """Say what went wrong and, on the next line, what to do."""
+        self._talk(f"{speaker}: {message}", RED)
+        if hint:
+            self._talk(f"  {hint}", "")
+
+    def _talk(self, text: str, style: str) -> None:
+        coloured = style and self.err.isatty()
+        self.err.write(f"{style}{text}{PLAIN}\n" if coloured else f"{text}\n")
+        self.err.flush()
+
+
+def _comment(text: str) -> str:
+    return "\n".join(f"# {line}" for line in text.splitlines())
