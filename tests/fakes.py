@@ -1,0 +1,94 @@
+"""The seam's fakes: a runner that records, an engine that answers from a fixed map."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dockerutils.command import Command
+from dockerutils.errors import CommandFailed, EngineError
+from dockerutils.project import open_project
+from dockerutils.runner import Answer
+from dockerutils.session import Session
+from dockerutils.terminal import Terminal
+
+
+@dataclass
+class RecordingRunner:
+    """Records commands instead of running them; a command in `statuses` ends with that status."""
+
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    commands: list[Command] = field(default_factory=list)
+
+    def run(self, command: Command) -> None:
+        """Record; raise `CommandFailed` where another status is listed."""
+        status = self.hand_over(command)
+        if status:
+            raise CommandFailed(f"{command.argv[0]} ended with status {status}.", status)
+
+    def hand_over(self, command: Command) -> int:
+        """Record, and give the listed status."""
+        self.commands.append(command)
+        line = str(command)
+        return next((status for part, status in self.statuses.items() if part in line), 0)
+
+    def read(self, command: Command) -> Answer:
+        """Give the listed answer; a question that is not listed is a mistake of the test."""
+        return self.answers[str(command)]
+
+    @property
+    def lines(self) -> list[str]:
+        """The commands as a shell takes them."""
+        return [str(command) for command in self.commands]
+
+
+@dataclass(frozen=True)
+class FixedEngine:
+    """Has these images (reference to ID) and containers (label to names), and this ailment."""
+
+    has_images: Mapping[str, str] = field(default_factory=dict)
+    has_containers: Mapping[str, list[str]] = field(default_factory=dict)
+    is_ill: EngineError | None = None
+
+    def images(self, references: Iterable[str]) -> dict[str, str]:
+        """Give those of the references that are there."""
+        wanted = list(references)
+        return {name: self.has_images[name] for name in wanted if name in self.has_images}
+
+    def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
+        """Give the containers of the last label, the most particular one."""
+        del stopped
+        return list(self.has_containers.get(list(labels)[-1], []))
+
+    def ailment(self) -> EngineError | None:
+        """Give the ailment."""
+        return self.is_ill
+
+
+def fake_session(
+    root: Path,
+    environ: Mapping[str, str] | None = None,
+    engine: FixedEngine | None = None,
+    statuses: Mapping[str, int] | None = None,
+) -> tuple[Session, RecordingRunner]:
+    """Give a session in a real folder whose runner records; nothing leaves the process."""
+    runner = RecordingRunner(statuses or {})
+    session = Session(
+        project=open_project(root, user="alice", home="/home/alice"),
+        runner=runner,
+        engine=engine or FixedEngine(),
+        environ=environ or {},
+        terminal=Terminal(io.StringIO(), io.StringIO()),
+        here=root,
+        token=lambda: "c0ffee",
+    )
+    return session, runner
+
+
+def said(session: Session) -> str:
+    """Give what a fake session wrote to standard error."""
+    stream = session.terminal.err
+    return stream.getvalue() if isinstance(stream, io.StringIO) else ""
