@@ -14,6 +14,7 @@ from dockerutils.errors import CommandFailed, ConfigError, ProjectError, UsageEr
 from dockerutils.images.catalogue import Catalogue
 from dockerutils.images.graph import Graph, Node
 from dockerutils.images.recipe import BuildRequest
+from dockerutils.images.recipes import RECIPES
 from dockerutils.session import Session
 
 
@@ -85,7 +86,7 @@ def open_graph(session: Session, requested: Iterable[str], options: BuildOptions
     catalogue = Catalogue(
         session.project, frozenset(requested), options.image_tag, options.image_name
     )
-    return Graph(catalogue, session.environ, options.request, substitutes(session))
+    return Graph(catalogue, RECIPES, session.environ, options.request, substitutes(session))
 
 
 def check_word(check: Callable[[str], None], word: str) -> None:

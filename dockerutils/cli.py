@@ -68,7 +68,6 @@ RUN_FLAGS = {
     "publish": flag("-p", "--publish", metavar="HOST:CONTAINER", help="Publish, too. Repeatable."),
     "user": flag("--user", metavar="host|image|UID", help="Run as you, as the image says, or UID."),
     "aws": flag("--aws", help="Pass on the AWS variables that are set."),
-    "build": flag("--build", help="Build the image first."),
 }
 PS_FLAGS = {
     "all": flag("-a", "--all", help="Show the ended ones as well."),
@@ -109,7 +108,11 @@ def build_image(
 
 @taking_options(RunOptions, RUN_FLAGS)
 def run_image_(
-    image: ImageName, options: RunOptions, words: Words = None, dry_run: DryRun = False
+    image: ImageName,
+    options: RunOptions,
+    words: Words = None,
+    build: Annotated[bool, flag("--build", help="Build the image first.")] = False,
+    dry_run: DryRun = False,
 ) -> int:
     """Run an image with its configured settings; the exit status is the container's.
 
@@ -120,6 +123,8 @@ def run_image_(
     run-image dev -e DEBUG=1 -v ./data:/data
     """
     session = open_session(standard_terminal(), Manner(dry_run))
+    if build:
+        build_images(session, (image,), BuildOptions())
     return run_image(session, image, tuple(words or ()), options)
 
 

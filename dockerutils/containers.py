@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from dockerutils import docker_cli
 from dockerutils.errors import ProjectError
 from dockerutils.images.catalogue import Catalogue
-from dockerutils.run import IMAGE_LABEL, RUN_LABEL
 from dockerutils.session import Session
 
 # What a person wants from `exec` without a command: the better of the shells that are there.
@@ -100,10 +99,10 @@ def labels(session: Session, name: str) -> list[str]:
     """Give the labels that containers of an image have, or of any image for an empty name."""
     own = [project_label(session)]
     if name:
-        own.append(f"{IMAGE_LABEL}={Catalogue(session.project).find(name).name}")
+        own.append(f"{docker_cli.RUN_IMAGE_LABEL}={Catalogue(session.project).find(name).name}")
     return own
 
 
 def project_label(session: Session) -> str:
     """Give the label that all containers of this project and user have."""
-    return f"{RUN_LABEL}={session.project.mark}"
+    return f"{docker_cli.RUN_LABEL}={session.project.mark}"

@@ -8,6 +8,12 @@ from pathlib import Path
 
 from dockerutils.command import Command, Secret
 
+# An image is ours if its label has its own name: images that stand on it inherit the label.
+IMAGE_LABEL = "dockerutils.image"
+# Only containers carry these: they would inherit an image's labels.
+RUN_LABEL = "dockerutils.run"
+RUN_IMAGE_LABEL = "dockerutils.run.image"
+
 Variables = Mapping[str, "str | Secret"]
 
 
@@ -44,7 +50,7 @@ def build(what: Build, talks: bool) -> Command:
         *_switch("--quiet", what.quiet),
         *_given("--progress", what.progress),
         *contexts,
-        *("--label", f"dockerutils.image={what.label}"),
+        *("--label", f"{IMAGE_LABEL}={what.label}"),
         *what.options,
         ".",
     ]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from dockerutils.config.load import INI, TOML, load_config
 from dockerutils.config.model import Config
 from dockerutils.errors import ProjectError
 from dockerutils.naming import valid_component, valid_tag
 
 TREE = "docker"
 DOCKERFILE = "Dockerfile"
+CONFIG_NAMES = ("dockerutils.cfg", "dockerutils.toml")
 FALLBACK_NAME = "project"
 
 
@@ -69,16 +69,6 @@ class Project:
         return said
 
 
-def open_project(here: Path, user: str, home: str) -> Project:
-    """Find the project that a folder belongs to and read its configuration.
-
-    Raises `ProjectError` where there is none, `ConfigError` where it is configured wrongly.
-    """
-    root = find_root(here)
-    folders = image_folders(root)
-    return Project(root, user, home, load_config(root, folders), folders)
-
-
 def find_root(here: Path) -> Path:
     """Give the nearest folder, from here upwards, whose `docker/` holds images or settings."""
     candidates = [folder for folder in (here, *here.parents) if (folder / TREE).is_dir()]
@@ -97,7 +87,7 @@ def find_root(here: Path) -> Path:
 
 
 def _is_tree(tree: Path) -> bool:
-    if (tree / INI.name).exists() or (tree / TOML.name).exists():
+    if any((tree / name).exists() for name in CONFIG_NAMES):
         return True
     return any((folder / DOCKERFILE).exists() for folder in tree.iterdir() if folder.is_dir())
 

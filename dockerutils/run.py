@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dockerutils import docker_cli
-from dockerutils.build import BuildOptions, build_images
 from dockerutils.command import Command, Secret
 from dockerutils.config.model import RunSettings, check_user
 from dockerutils.config.words import Option, flatten, run_options, split_words
@@ -17,8 +16,6 @@ from dockerutils.images.catalogue import Catalogue, Image
 from dockerutils.naming import container_name
 from dockerutils.session import Session
 
-RUN_LABEL = "dockerutils.run"
-IMAGE_LABEL = "dockerutils.run.image"
 AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -47,7 +44,6 @@ class RunOptions:
     publish: tuple[str, ...] = ()
     user: str = ""
     aws: bool = False
-    build: bool = False
 
 
 def run_image(session: Session, name: str, words: tuple[str, ...], options: RunOptions) -> int:
@@ -55,8 +51,6 @@ def run_image(session: Session, name: str, words: tuple[str, ...], options: RunO
     check_options(session, options)
     image = Catalogue(session.project).find(name)
     command = run_command(session, image, words, options)
-    if options.build and image.built:
-        build_images(session, (image.source,), BuildOptions())
     status = session.runner.hand_over(command)
     if status == DOCKER_FAILED:
         explain(session, image, status)
@@ -154,8 +148,8 @@ class RunCommand:
         return container_name(project.name, self.image.name, project.user, self.session.token())
 
     def _labels(self) -> Iterator[Option]:
-        yield ("--label", f"{RUN_LABEL}={self.session.project.mark}")
-        yield ("--label", f"{IMAGE_LABEL}={self.image.name}")
+        yield ("--label", f"{docker_cli.RUN_LABEL}={self.session.project.mark}")
+        yield ("--label", f"{docker_cli.RUN_IMAGE_LABEL}={self.image.name}")
 
     def _pulling(self) -> Iterator[Option]:
         """Keep docker from asking a registry for an image that only this project makes."""

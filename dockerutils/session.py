@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockerutils.config.load import load_config
 from dockerutils.engine import CliEngine, Engine, NoEngine
-from dockerutils.project import Project, open_project
+from dockerutils.project import Project, find_root, image_folders
 from dockerutils.runner import DryRunner, Runner, ShellRunner
 from dockerutils.terminal import Terminal
 
@@ -73,6 +74,16 @@ def open_session(terminal: Terminal, manner: Manner) -> Session:
         interactive=sys.stdin.isatty() and sys.stdout.isatty(),
         dry=manner.dry_run,
     )
+
+
+def open_project(here: Path, user: str, home: str) -> Project:
+    """Find the project that a folder belongs to and read its configuration.
+
+    Raises `ProjectError` where there is none, `ConfigError` where it is configured wrongly.
+    """
+    root = find_root(here)
+    folders = image_folders(root)
+    return Project(root, user, home, load_config(root, folders), folders)
 
 
 def standard_terminal(quiet: bool = False) -> Terminal:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from dockerutils.command import Command
 from dockerutils.errors import CommandFailed, EngineError
-from dockerutils.project import open_project
 from dockerutils.runner import Answer
-from dockerutils.session import Session
+from dockerutils.session import Session, open_project
 from dockerutils.terminal import Terminal
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from dockerutils.errors import ProjectError
 from dockerutils.expansion import Expansion
 from dockerutils.images.catalogue import Catalogue, Image
-from dockerutils.images.recipe import BuildRequest, NamedImage, Reading
-from dockerutils.images.recipes import RECIPES
+from dockerutils.images.recipe import BuildRequest, NamedImage, Reading, Recipe
 from dockerutils.naming import split_reference
 
 
@@ -30,6 +29,7 @@ class Graph:
     """Reads images as they are asked for, each once."""
 
     catalogue: Catalogue
+    recipes: Mapping[str, Recipe]
     environ: Mapping[str, str]
     request: BuildRequest
     substitute: Mapping[str, str]
@@ -75,7 +75,7 @@ class Graph:
 
     def _read(self, image: Image) -> Node:
         expansion = Expansion(self.catalogue.project, self.environ, image.name)
-        reading = RECIPES[image.settings.type or "dockerfile"](image, expansion, self.request)
+        reading = self.recipes[image.settings.type or "dockerfile"](image, expansion, self.request)
         strangers: list[str] = []
         siblings = {use.name: self._sibling(use, strangers) for use in reading.uses}
         meant = {name: sibling for name, sibling in siblings.items() if sibling}
