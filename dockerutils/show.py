@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from dockerutils.config.kinds import toml_value
-from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, given
+from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Key, given
 from dockerutils.expansion import Expansion
 from dockerutils.images.catalogue import Catalogue, Image
 from dockerutils.session import Session
 
+WIDEST = 48  # characters; a longer value pushes its origin to the right
+
+# What holds where a key is not set and the image itself does not tell.
+DEFAULTS: Mapping[str, object] = MappingProxyType(
+    {
+        "prefix": True,
+        "type": "dockerfile",
+        "pull_FROM_on_force": False,
+        "interactive": True,
+        "gpu": False,
+        "init": True,
+        "keep_container": False,
+        "user": "image",
+        "aws": False,
+    }
+)
+
 
 @dataclass(frozen=True)
 class Row:
-    """One setting as it holds here; `value` is as TOML would have it."""
+    """One setting as it holds here; `value` is as TOML would have it, None for nothing."""
 
     key: str
     value: object
@@ -25,19 +43,31 @@ class Row:
 def show_image(session: Session, name: str, as_json: bool) -> None:
     """Write the settings of an image, as a table or as JSON."""
     image = Catalogue(session.project).find(name)
-    rows = list(image_rows(session, image))
+    rows = [*image_rows(session, image)]
     if as_json:
         facts = {"image": image.name, "reference": str(image.reference), "built": image.built}
-        session.terminal.data(
-            json.dumps({**facts, "settings": [asdict(row) for row in rows]}, indent=2)
-        )
+        settings = [asdict(row) for row in rows]
+        session.terminal.data(json.dumps({**facts, "settings": settings}, indent=2))
         return
     session.terminal.data(f"{image.name} is {image.reference}{whence(session, image)}")
-    width = max(len(row.key) for row in rows)
-    values = [row.value if isinstance(row.value, str) else json.dumps(row.value) for row in rows]
-    wide = min(48, max(len(value) for value in values))
+    for line in table(rows):
+        session.terminal.data(line)
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Give the settings as lines, their origins behind them in a column."""
+    values = [written(row.value) for row in rows]
+    key_width = max(len(row.key) for row in rows)
+    value_width = min(WIDEST, max(len(value) for value in values))
     for row, value in zip(rows, values, strict=True):
-        session.terminal.data(f"  {row.key:<{width}}  {value:<{wide}}  # {row.origin}")
+        yield f"  {row.key:<{key_width}}  {value:<{value_width}}  # {row.origin}"
+
+
+def written(value: object) -> str:
+    """Write a value for a reader."""
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def whence(session: Session, image: Image) -> str:
@@ -48,19 +78,33 @@ def whence(session: Session, image: Image) -> str:
 
 
 def image_rows(session: Session, image: Image) -> Iterator[Row]:
-    """Give every key with its value and its origin; variables stay names where they are secret."""
+    """Give every key with its value and its origin; values of the environment stay names."""
     expansion = Expansion(session.project, session.environ, image.name)
     settings = image.settings
     values = {**given(settings), **given(settings.running(session.docked))}
     docked = given(settings.docked) if session.docked else {}
     for name, key in {**IMAGE_KEYS, **RUN_KEYS}.items():
         if name not in values:
-            yield Row(name, key.default, "default")
+            yield default_row(image, name, key)
             continue
-        written = f"{name}_docked" if name in docked else name
-        place = session.project.config.origins.get((image.name, written))
-        plain = toml_value(key.kind, values[name])
-        yield Row(name, described(expansion, plain), f"{place or session.project.config.file}")
+        place = session.project.config.origins.get((image.name, origin_key(name, docked)))
+        value = described(expansion, toml_value(key.kind, values[name]))
+        yield Row(name, value, f"{place or session.project.config.file}")
+
+
+def origin_key(name: str, docked: Mapping[str, object]) -> str:
+    """Name the key that a value was written under."""
+    return f"{name}_docked" if name in docked else name
+
+
+def default_row(image: Image, name: str, key: Key) -> Row:
+    """Give a key that is not set: what holds then, and the rule that says so."""
+    inherited = {"name": image.reference.repository, "tag": image.reference.tag}
+    if name in inherited and image.source != image.name:
+        return Row(name, inherited[name], f"as {image.source}")
+    value = inherited.get(name, DEFAULTS.get(name))
+    rule = "default" if written(value) == key.default or value is None else key.default
+    return Row(name, value, rule if rule == "default" else f"default: {rule}")
 
 
 def described(expansion: Expansion, value: object) -> object:
