@@ -10,7 +10,13 @@ from dockerutils import docker_cli
 from dockerutils.command import Command
 from dockerutils.config.model import check_repository, check_tag
 from dockerutils.config.substitute import VARIABLE, parse_substitutes
-from dockerutils.errors import CommandFailed, ConfigError, ProjectError, UsageError
+from dockerutils.errors import (
+    CommandFailed,
+    ConfigError,
+    EngineError,
+    ProjectError,
+    UsageError,
+)
 from dockerutils.images.catalogue import Catalogue
 from dockerutils.images.graph import Graph, Node
 from dockerutils.images.recipe import BuildRequest
@@ -134,6 +140,7 @@ class Work:
     requested: tuple[str, ...]
     options: BuildOptions
     failures: list[CommandFailed] = field(default_factory=list)
+    ailment: EngineError | None = None
 
     def needed(self) -> list[Node]:
         """Give what is to be built, bases first: the requested images, and of the siblings below
@@ -146,15 +153,30 @@ class Work:
             return nodes
         below = [node for node in nodes if node.image.name not in self.requested]
         there = self.session.engine.images(str(node.image.reference) for node in below)
-        present = {node.image.name for node in below if str(node.image.reference) in there}
-        return [node for node in nodes if node.image.name not in present]
+        needed = set(self.requested)
+        for node in reversed(nodes):
+            if node.image.name in needed:
+                needed |= {base for base in node.bases if self._reference(base) not in there}
+        return [node for node in nodes if node.image.name in needed]
+
+    def _reference(self, name: str) -> str:
+        return str(self.graph.node(name).image.reference)
 
     def build(self, nodes: list[Node]) -> list[Outcome]:
-        """Build in this order; an image below which one failed is passed over."""
+        """Build in this order; an image below which one failed is passed over.
+
+        An engine that cannot work fails the rest as well.
+        """
         outcomes: dict[str, Outcome] = {}
         for node in nodes:
             broken = [base for base in node.bases if base in outcomes and outcomes[base].reason]
-            outcomes[node.image.name] = self._skip(node, broken) if broken else self._build(node)
+            if self.ailment:
+                outcome = self._skip(node, self.ailment.message)
+            elif broken:
+                outcome = self._skip(node, f"{broken[0]}, which it stands on, was not built")
+            else:
+                outcome = self._build(node)
+            outcomes[node.image.name] = outcome
         return list(outcomes.values())
 
     def finish(self, outcomes: list[Outcome]) -> None:
@@ -170,8 +192,7 @@ class Work:
             self.session.terminal.error("build-image", failure.message, failure.hint)
         raise CommandFailed(f"{count} of {len(outcomes)} images are missing: {lost}.", first.status)
 
-    def _skip(self, node: Node, broken: list[str]) -> Outcome:
-        reason = f"{broken[0]}, which it stands on, was not built"
+    def _skip(self, node: Node, reason: str) -> Outcome:
         return Outcome(node.image.name, str(node.image.reference), "skipped", reason)
 
     def _build(self, node: Node) -> Outcome:
@@ -180,50 +201,50 @@ class Work:
             try:
                 self.session.runner.run(command)
             except CommandFailed as error:
-                message = f"{name} was not built: {step} ended with status {error.status}."
+                message = f"{name} {step} ended with status {error.status}."
                 self.failures.append(self._explained(message, error))
                 return Outcome(name, reference, "failed", message)
         return Outcome(name, reference, "built")
 
     def _steps(self, node: Node) -> Iterator[tuple[str, Command]]:
-        """Give the commands, each with the name that a failure of it is told under."""
+        """Give the commands, each with how a failure of it is told, after the image's name."""
         settings = node.image.settings
         if settings.pre_build_script:
-            yield "its pre_build_script", self._script(settings.pre_build_script)
+            yield "was not built: its pre_build_script", self._script(settings.pre_build_script)
             node = self.graph.read_again(node.image.name)
-        request = self._request(node)
-        for command in (*pulls(node, request), *node.reading.commands(request, node.stand_ins)):
-            yield " ".join(command.argv[:2]), command
+        for command in self._commands(node):
+            yield f"was not built: {' '.join(command.argv[:2])}", command
         if settings.post_build_script:
-            yield "its post_build_script", self._script(settings.post_build_script)
+            yield "was built, but its post_build_script", self._script(settings.post_build_script)
+
+    def _commands(self, node: Node) -> Iterator[Command]:
+        """Give docker's commands; only the ID of an image that was asked for is data."""
+        request = self._request(node)
+        if request.pull and node.has_locals:
+            request = replace(request, pull=False)
+            yield from (docker_cli.pull(node.stand_ins.get(name, name)) for name in node.foreign)
+        for command in node.reading.commands(request, node.stand_ins):
+            yield command if self._named(node) else replace(command, talks=True)
 
     def _request(self, node: Node) -> BuildRequest:
         """Give what holds for one image: a stage that was asked for is one of the requested."""
-        named = node.image.name in self.requested
+        named = self._named(node)
         forced = self.options.force_build_base and bool(node.image.settings.pull_FROM_on_force)
         pull = forced or (self.options.pull_base and named)
         return replace(self.options.request, pull=pull, target=self.options.target if named else "")
+
+    def _named(self, node: Node) -> bool:
+        return node.image.name in self.requested
 
     def _script(self, script: str) -> Command:
         return Command(("sh", "-c", script), folder=self.session.project.root, talks=True)
 
     def _explained(self, message: str, error: CommandFailed) -> CommandFailed:
-        """Add the reason that lies in the engine itself; without an engine, stop at once."""
-        ailment = None if self.session.dry else self.session.engine.ailment()
-        if ailment is None:
+        """Add the reason that lies in the engine itself, if it lies there."""
+        self.ailment = self.session.engine.ailment()
+        if self.ailment is None:
             return CommandFailed(message, error.status, "The reason stands above.")
-        return CommandFailed(f"{message}\n{ailment.message}", error.status, ailment.hint)
-
-
-def pulls(node: Node, request: BuildRequest) -> tuple[Command, ...]:
-    """Pull the images from elsewhere that one stands on, if `--pull` would also pull siblings.
-
-    Images that only this engine has cannot be pulled, and `docker build --pull` pulls all.
-    """
-    if not (request.pull and node.stand_ins):
-        return ()
-    foreign = (use.name for use in node.reading.uses if use.name not in node.siblings)
-    return tuple(docker_cli.pull(node.stand_ins.get(name, name)) for name in dict.fromkeys(foreign))
+        return CommandFailed(f"{message}\n{self.ailment.message}", error.status, self.ailment.hint)
 
 
 def clean_images(session: Session, names: tuple[str, ...], options: BuildOptions) -> None:
@@ -232,6 +253,8 @@ def clean_images(session: Session, names: tuple[str, ...], options: BuildOptions
         raise UsageError("`clean` removes all images of the project and stands alone.")
     if options.image_name:
         raise UsageError("-i/--image-name has no meaning for `clean`.")
+    if options.json:
+        raise UsageError("--json tells what was built, which `clean` does not.")
     graph = open_graph(session, Catalogue(session.project).built, options)
     tags = [tag for name in graph.catalogue.built for tag in tags_of(graph, name)]
     there = tags if session.dry else list(session.engine.images(tags))
@@ -245,7 +268,7 @@ def tags_of(graph: Graph, name: str) -> tuple[str, ...]:
     """Give the tags of an image, also where its sources cannot be read any more."""
     try:
         return graph.node(name).reading.tags
-    except ProjectError:
+    except (ProjectError, ConfigError):
         own = graph.catalogue.find(name).reference
         return str(own), f"{own.repository}-builder:{own.tag}"
 

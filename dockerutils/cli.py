@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -102,6 +103,8 @@ def build_image(
     """
     if options.json and (dry_run or options.quiet):
         raise UsageError("--json tells what was built; it goes with neither --dry-run nor -q.")
+    if options.quiet and options.verbose:
+        raise UsageError("-q says less and -v says more; give one of them.")
     manner = Manner(dry_run, options.quiet, options.verbose)
     build_images(open_session(standard_terminal(options.quiet), manner), tuple(images), options)
 
@@ -123,9 +126,8 @@ def run_image_(
     run-image dev -e DEBUG=1 -v ./data:/data
     """
     session = open_session(standard_terminal(), Manner(dry_run))
-    if build:
-        build_images(session, (image,), BuildOptions())
-    return run_image(session, image, tuple(words or ()), options)
+    first = partial(build_images, session, (image,), BuildOptions()) if build else lambda: None
+    return run_image(session, image, tuple(words or ()), options, first)
 
 
 @taking_options(PsOptions, PS_FLAGS)
@@ -241,14 +243,18 @@ def exiting(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def main() -> None:
     """Run the verb that the command line names, and end the process with its status."""
-    script = Path(sys.argv[0]).name
+    started_as = Path(sys.argv[0]).name
+    script = started_as if started_as in SEED_VERBS else "dockerutils"
+    terminal = standard_terminal()
     try:
-        application(script)(prog_name=script if script in SEED_VERBS else "dockerutils")
+        application(script)(prog_name=script)
     except DockerutilsError as error:
-        standard_terminal().error(script, error.message, error.hint)
+        terminal.error(script, error.message, error.hint)
         sys.exit(error.status)
     except BrokenPipeError:
+        terminal.abandon()
         sys.exit(141)
     except OSError as error:
-        standard_terminal().error(script, f"{error.filename or 'output'}: {error.strerror}.", "")
+        terminal.abandon()
+        terminal.error(script, f"{error.filename or 'output'}: {error.strerror}.", "")
         sys.exit(1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,12 @@ class Command:
             raise TypeError("the words of a command are plain strings; a secret is none")
 
     def __str__(self) -> str:
-        variables = (f"{name}={_shown(value)}" for name, value in self.environment.items())
-        return " ".join([*variables, shlex.join(self.argv)])
+        variables = [
+            f"{shlex.quote(name)}={_shown(value)}" for name, value in self.environment.items()
+        ]
+        # A shell assigns to identifiers only; docker takes `spring.datasource.url` as well.
+        plain = all(IDENTIFIER.fullmatch(name) for name in self.environment)
+        return " ".join([*(() if plain else ("env",)), *variables, shlex.join(self.argv)])
 
     def variables(self) -> dict[str, str]:
         """Give the environment's additions with their real values."""

@@ -66,7 +66,7 @@ def stop_containers(session: Session, names: tuple[str, ...]) -> int:
     """Stop the running containers of these images, of all without a name."""
     found = [
         container
-        for name in names or ("",)
+        for name in dict.fromkeys(names or ("",))
         for container in session.engine.containers(labels(session, name))
     ]
     if not found:

@@ -49,6 +49,8 @@ class CommandFailed(DockerutilsError):
 
 
 class Interrupted(DockerutilsError):
-    """The user pressed Ctrl-C; what was running has ended."""
+    """The user pressed Ctrl-C, or a signal asked us to end; what was running has ended."""
 
-    status = INTERRUPTED
+    def __init__(self, message: str, status: int = INTERRUPTED) -> None:
+        super().__init__(message)
+        self.status = status

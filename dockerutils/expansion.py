@@ -16,8 +16,13 @@ from dockerutils.project import Project
 Value = TypeVar("Value")
 
 # Docker's own command line reads these, so a container's value cannot be handed over in them.
-READ_BY_DOCKER = ("DOCKER_", "BUILDX_", "BUILDKIT_", "COMPOSE_", "LD_", "SSH_", "XDG_", "OTEL_")
-READ_BY_EVERYTHING = frozenset(("PATH", "HOME", "USER", "SHELL", "TERM", "TMPDIR", "LANG", "PWD"))
+READ_BY_DOCKER = ("DOCKER_", "BUILDX_", "BUILDKIT_", "COMPOSE_", "LD_", "XDG_", "OTEL_")
+READ_BY_EVERYTHING = frozenset(
+    (
+        *("PATH", "HOME", "USER", "SHELL", "TERM", "TMPDIR", "LANG", "PWD"),
+        *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Expansion:
     project: Project
     environ: Mapping[str, str]
     image: str
+    docked: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -58,26 +64,29 @@ class Expansion:
         name, equals, value = text.partition("=")
         if not equals or not names_environment(value):
             return Assigned(self.text(key, text), {})
+        if value in (f"${name}", f"${{{name}}}"):
+            self.text(key, value)
+            return Assigned(name, {})
         if reserved(name):
             return Assigned(f"{name}={self.text(key, value)}", {})
-        secret = self._settle(key, lambda: self.scope.secret(value))
-        same = self.environ.get(name) == secret.value and secret.shown in (
-            f'"${name}"',
-            f'"${{{name}}}"',
-        )
-        return Assigned(name, {} if same else {name: secret})
+        return Assigned(name, {name: self._settle(key, lambda: self.scope.secret(value))})
 
     def _settle(self, key: str, read: Callable[[], Value]) -> Value:
         try:
             return read()
         except UnsetVariable as error:
-            origin = self.project.config.origins.get(
-                (self.image, key), Origin(f"[{self.image}]", 0)
-            )
+            written, origin = self._place(key)
             raise ConfigError(
-                f"{origin}: [{self.image}] {key}: {error}.",
+                f"{origin}: [{self.image}] {written}: {error}.",
                 f"Set it (`export {error.name}=…`), or write $$ for a dollar sign.",
             ) from error
+
+    def _place(self, key: str) -> tuple[str, Origin]:
+        """Give the key that holds here, and where it stands."""
+        origins = self.project.config.origins
+        docked = f"{key}_docked"
+        written = docked if self.docked and (self.image, docked) in origins else key
+        return written, origins.get((self.image, written), Origin(f"[{self.image}]", 0))
 
 
 def reserved(name: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from dockerutils import docker_cli
@@ -46,11 +47,21 @@ class RunOptions:
     aws: bool = False
 
 
-def run_image(session: Session, name: str, words: tuple[str, ...], options: RunOptions) -> int:
-    """Run an image and return the container's exit status, or docker's own."""
+def run_image(
+    session: Session,
+    name: str,
+    words: tuple[str, ...],
+    options: RunOptions,
+    first: Callable[[], None] = lambda: None,
+) -> int:
+    """Run an image and return the container's exit status, or docker's own.
+
+    What is to be done `first`, such as building, is done once nothing else can be wrong.
+    """
     check_options(session, options)
     image = Catalogue(session.project).find(name)
     command = run_command(session, image, words, options)
+    first()
     status = session.runner.hand_over(command)
     if status == DOCKER_FAILED:
         explain(session, image, status)
@@ -66,7 +77,8 @@ def explain(session: Session, image: Image, status: int) -> None:
         raise CommandFailed(
             f"{image.reference} has not been built.",
             status,
-            f"`build-image {image.source}` builds it; `run-image --build {image.name}` does both.",
+            f"`build-image {shlex.quote(image.source)}` builds it;"
+            f" `run-image --build {shlex.quote(image.name)}` does both.",
         )
 
 
@@ -90,55 +102,60 @@ class RunCommand:
     def command(self, words: tuple[str, ...]) -> Command:
         """Put the parts together, in the order in which a reader looks for them."""
         variables: dict[str, Secret] = {}
-        environment = list(self._environment(variables))
-        given = tuple(self._args(variables))
-        own_name = any(option[0] == "--name" for option in given)
+        manner = tuple(self._manner(variables))
+        given = last_of_each(
+            (
+                *self._gpu(variables),
+                *self._user(),
+                *self._environment(variables),
+                *self._network(variables),
+                *self._mounts(variables),
+                *self._args(variables),
+                *(("--env", text) for text in self.options.env),
+            )
+        )
+        own_name = any(option[0] == "--name" for option in (*manner, *given))
         options: tuple[Option, ...] = (
-            *self._manner(),
+            *manner,
             *(() if own_name else (("--name", self._container()),)),
             *self._labels(),
             *self._pulling(),
-            *environment,
-            *self._gpu(variables),
-            *self._network(),
-            *self._mounts(),
-            *self._user(environment),
             *given,
         )
         return docker_cli.run(
             str(self.image.reference),
             flatten(options),
             self._words(words),
-            variables,
+            {name: value for name, value in variables.items() if ("--env", name) in options},
             self.session.project.root,
         )
 
     @property
     def _expansion(self) -> Expansion:
-        return Expansion(self.session.project, self.session.environ, self.image.name)
+        session = self.session
+        return Expansion(session.project, session.environ, self.image.name, session.docked)
 
-    def _manner(self) -> Iterator[Option]:
+    def _manner(self, variables: dict[str, Secret]) -> Iterator[Option]:
         """Give how the container lives: removed at its end, in front or not, with an init."""
         keep, init = self.settings.keep_container, self.settings.init
         if isinstance(keep, tuple):
-            yield from keep
+            yield from self._configured("keep_container", keep, variables)
         elif not (keep or self.options.keep):
             yield ("--rm",)
         detached = self.options.keep if self.options.detach is None else self.options.detach
-        yield from (("--detach",),) if detached else self._interactive()
+        yield from (("--detach",),) if detached else self._interactive(variables)
         if init is None or isinstance(init, bool):
             yield from () if init is False else (("--init",),)
         else:
-            yield from init
+            yield from self._configured("init", init, variables)
 
-    def _interactive(self) -> Iterator[Option]:
+    def _interactive(self, variables: dict[str, Secret]) -> Iterator[Option]:
         """Give `-i`, and `-t` only where there is a terminal: docker refuses it elsewhere."""
         interactive = self.settings.interactive
         if isinstance(interactive, tuple):
-            detached = self.options.detach is False
-            yield from (
-                option for option in interactive if not (detached and option == ("--detach",))
-            )
+            options = tuple(self._configured("interactive", interactive, variables))
+            terminal = self.session.interactive or ("--detach",) in options
+            yield from (option for option in options if terminal or option != ("--tty",))
         elif interactive is not False:
             yield ("-it",) if self.session.interactive else ("-i",)
 
@@ -157,37 +174,28 @@ class RunCommand:
             yield ("--pull", "never")
 
     def _environment(self, variables: dict[str, Secret]) -> Iterator[Option]:
-        """Give the variables, one option each: the command line wins over the configuration."""
-        configured = self.settings.environment or ()
-        over = {text.partition("=")[0] for text in self.options.env}
-        for option in last_of_each(configured):
-            if option[0] != "--env":
-                yield from self._expansion.options("environment", (option,))
-            elif option[1].partition("=")[0] not in over:
-                yield self._assigned("environment", option[1], variables)
-        aws = self.options.aws or bool(self.settings.aws)
-        named = {name for name in AWS_VARIABLES if aws and name in self.session.environ}
-        yield from (("--env", name) for name in AWS_VARIABLES if name in named - over)
+        """Give the variables, one option each; a configured value wins over that of AWS's."""
+        if self.options.aws or self.settings.aws:
+            yield from (("--env", name) for name in AWS_VARIABLES if name in self.session.environ)
+        yield from self._configured("environment", self.settings.environment or (), variables)
         yield from (("--env-file", str(self.session.here / path)) for path in self.options.env_file)
-        yield from (("--env", text) for text in self.options.env)
 
     def _gpu(self, variables: dict[str, Secret]) -> Iterator[Option]:
         gpu = self.settings.gpu
         if self.options.use_gpu or gpu is True:
             yield from ALL_GPUS
         elif isinstance(gpu, tuple):
-            yield from self._with_variables("gpu", gpu, variables)
+            yield from self._configured("gpu", gpu, variables)
 
-    def _network(self) -> Iterator[Option]:
+    def _network(self, variables: dict[str, Secret]) -> Iterator[Option]:
         if self.options.network:
             yield ("--network", self.options.network)
-        else:
-            yield from self._expansion.options("network", self.settings.network or ())
+        yield from self._configured("network", self.settings.network or (), variables)
 
-    def _mounts(self) -> Iterator[Option]:
-        yield from self._expansion.options("volumes", self.settings.volumes or ())
+    def _mounts(self, variables: dict[str, Secret]) -> Iterator[Option]:
+        yield from self._configured("volumes", self.settings.volumes or (), variables)
         yield from (("--volume", self._from_here(text)) for text in self.options.volume)
-        yield from self._expansion.options("ports", self.settings.ports or ())
+        yield from self._configured("ports", self.settings.ports or (), variables)
         yield from (("--publish", text) for text in self.options.publish)
 
     def _from_here(self, volume: str) -> str:
@@ -197,20 +205,18 @@ class RunCommand:
             return volume
         return f"{os.path.normpath(self.session.here / host)}:{rest}"
 
-    def _user(self, environment: Iterable[Option]) -> Iterator[Option]:
+    def _user(self) -> Iterator[Option]:
         """Give the user; one of the host has no home in the image, so it gets /tmp."""
         user = self.options.user or self.settings.user or "image"
         if user == "host":
-            yield ("--user", f"{os.getuid()}:{os.getgid()}")
-            if not any(option[-1].startswith("HOME=") for option in environment):
-                yield ("--env", "HOME=/tmp")
+            yield from (("--user", f"{os.getuid()}:{os.getgid()}"), ("--env", "HOME=/tmp"))
         elif user != "image":
             yield ("--user", user)
 
     def _args(self, variables: dict[str, Secret]) -> Iterator[Option]:
         """Give the other options; the user's replace the configured ones."""
         if not self.options.args:
-            yield from self._with_variables("args", self.settings.args or (), variables)
+            yield from self._configured("args", self.settings.args or (), variables)
             return
         try:
             yield from run_options(split_words(self.options.args))
@@ -230,11 +236,21 @@ class RunCommand:
                 raise UsageError(f"-c/--command: {error}.") from error
         return self._expansion.words("cmd", self.settings.cmd or ())
 
-    def _with_variables(
+    def _configured(
         self, key: str, options: Iterable[Option], variables: dict[str, Secret]
     ) -> Iterator[Option]:
+        """Expand configured options, but for those that the command line has its own say about."""
+        said = {
+            "--network": bool(self.options.network),
+            "--user": bool(self.options.user),
+            "--rm": self.options.keep,
+            "--detach": self.options.detach is False,
+        }
+        over = {variable(("--env", text)) for text in self.options.env}
         for option in options:
-            if option[0] == "--env":
+            if said.get(option[0]) or variable(option) in over:
+                continue
+            if variable(option):
                 yield self._assigned(key, option[1], variables)
             else:
                 yield from self._expansion.options(key, (option,))
@@ -249,8 +265,13 @@ def last_of_each(options: Iterable[Option]) -> list[Option]:
     """Keep the last assignment of each variable, in the place of the first."""
     kept: dict[object, Option] = {}
     for number, option in enumerate(options):
-        kept[option[1].partition("=")[0] if option[0] == "--env" else number] = option
+        kept[variable(option) or number] = option
     return list(kept.values())
+
+
+def variable(option: Option) -> str:
+    """Name the variable that an option sets; other options set none."""
+    return option[1].partition("=")[0] if option[0] == "--env" and len(option) == 2 else ""
 
 
 def check_options(session: Session, options: RunOptions) -> None:

@@ -51,9 +51,10 @@ class ShellRunner:
 
     def run(self, command: Command) -> None:
         """Print and run to the end; raise `CommandFailed` or `Interrupted` if it does not."""
-        status, interrupted = self._attend(command)
-        if interrupted:
-            raise Interrupted(f"interrupted while {command.argv[0]} was running.")
+        status, signals = self._attend(command)
+        if signals:
+            message = f"interrupted while {command.argv[0]} was running."
+            raise Interrupted(message, 128 + signals[0])
         if status:
             raise CommandFailed(f"{command.argv[0]} ended with status {status}.", status)
 
@@ -69,12 +70,13 @@ class ShellRunner:
         output, errors = process.communicate()
         return Answer(exit_status(process), output, errors)
 
-    def _attend(self, command: Command) -> tuple[int, bool]:
+    def _attend(self, command: Command) -> tuple[int, list[int]]:
         self.terminal.command(printed_line(command, self.here))
-        process = self._start(command)
-        with forwarded_signals(process) as interrupted:
+        with caught_signals() as signals:
+            process = self._start(command)
+            signals.attach(process)
             process.wait()
-        return exit_status(process), bool(interrupted)
+        return exit_status(process), signals.came
 
     def _start(
         self, command: Command, stdin: int | None = None, pipe: bool = False
@@ -92,11 +94,12 @@ class ShellRunner:
                 errors="replace",
             )
         except FileNotFoundError as error:
+            if command.folder and not command.folder.is_dir():
+                raise CommandFailed(f"the folder {command.folder} is gone.", 1) from error
             raise missing_program(command.argv[0]) from error
-        except OSError as error:
-            raise CommandFailed(
-                f"{command.argv[0]} cannot be started: {error.strerror}.", 1
-            ) from error
+        except (OSError, ValueError) as error:  # a NUL or a character that the locale has not
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise CommandFailed(f"{command.argv[0]} cannot be started: {reason}.", 1) from error
 
 
 @dataclass(frozen=True)
@@ -137,22 +140,37 @@ def exit_status(process: subprocess.Popen[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-@contextlib.contextmanager
-def forwarded_signals(process: subprocess.Popen[str]) -> Iterator[list[int]]:
-    """Let the child decide about Ctrl-C and the like; yields the interrupts that came."""
-    interrupts: list[int] = []
+class Signals:
+    """The signals that came while a process ran; it gets them, and decides what they mean."""
 
-    def forward(number: int, _frame: object) -> None:
-        if number == signal.SIGINT:
-            interrupts.append(number)
-        # The terminal sends Ctrl-C to the child as well; a `kill` of us alone does not reach it.
-        if number != signal.SIGINT or not in_foreground():
+    def __init__(self) -> None:
+        self.came: list[int] = []
+        self.process: subprocess.Popen[str] | None = None
+
+    def attach(self, process: subprocess.Popen[str]) -> None:
+        """Pass signals on to a process, also those that came while it started."""
+        self.process = process
+        for number in self.came:
             process.send_signal(number)
 
+    def take(self, number: int, _frame: object) -> None:
+        """Note a signal, and pass it on where the terminal has not done so.
+
+        The terminal sends Ctrl-C to the child as well; a `kill` of us alone does not reach it.
+        """
+        self.came.append(number)
+        if self.process and (number != signal.SIGINT or not in_foreground()):
+            self.process.send_signal(number)
+
+
+@contextlib.contextmanager
+def caught_signals() -> Iterator[Signals]:
+    """Take Ctrl-C and the like instead of ending at once."""
+    signals = Signals()
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, forward) for number in caught}
+    before = {number: signal.signal(number, signals.take) for number in caught}
     try:
-        yield interrupts
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

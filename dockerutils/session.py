@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pwd
 import secrets
@@ -88,11 +89,20 @@ def open_project(here: Path, user: str, home: str) -> Project:
 
 def standard_terminal(quiet: bool = False) -> Terminal:
     """Give the terminal of this process; names of files that are no UTF-8 pass as they are."""
+    codecs.register_error("terminal", encoding_error)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:
-            reconfigure(errors="surrogateescape")
+            reconfigure(errors="terminal")
     return Terminal(sys.stdout, sys.stderr, quiet)
+
+
+def encoding_error(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Give the bytes that a name of a file came from, or escape what the locale cannot write."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
 
 
 def user_name(environ: Mapping[str, str]) -> str:

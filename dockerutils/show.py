@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from dockerutils.config.kinds import toml_value
 from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Key, given
 from dockerutils.expansion import Expansion
 from dockerutils.images.catalogue import Catalogue, Image
@@ -88,7 +87,7 @@ def image_rows(session: Session, image: Image) -> Iterator[Row]:
             yield default_row(image, name, key)
             continue
         place = session.project.config.origins.get((image.name, origin_key(name, docked)))
-        value = described(expansion, toml_value(key.kind, values[name]))
+        value = described(expansion, key.kind.to_toml(values[name]))
         yield Row(name, value, f"{place or session.project.config.file}")
 
 

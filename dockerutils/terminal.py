@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -43,6 +44,11 @@ class Terminal:
         self._talk(f"{speaker}: {message}", RED)
         if hint:
             self._talk(f"  {hint}", "")
+
+    def abandon(self) -> None:
+        """Throw away data that cannot be written: Python would try again at its end."""
+        with contextlib.suppress(OSError):
+            self.out.close()
 
     def _talk(self, text: str, style: str) -> None:
         coloured = style and self.err.isatty()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from engines import STAND_IN, RealProjects
 from projects import CommandLine, Projects
 from terminals import Terminals
 
 GUARDED_PROGRAMS = ("docker", "ssh", "scp", "rsync", "aws", "curl")
-STAND_IN = "dockerutils-standin/python:3.11-slim"
+KEPT = ("PATH", "LANG", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "SSL_CERT_FILE", "TERM")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,10 +37,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """The environment of commands under test: no setting of the developer's own leaks in."""
-    keep = ("PATH", "LANG", "DOCKER_HOST", "DOCKER_CONFIG", "SSL_CERT_FILE", "TERM")
     home = tmp_path / "home"
     home.mkdir()
-    own = {name: os.environ[name] for name in keep if name in os.environ}
+    own = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {**own, "HOME": str(home), "LOGNAME": "alice"}
 
 
@@ -80,27 +83,64 @@ def command_line(environ: dict[str, str], guard: None) -> CommandLine:
 
 @pytest.fixture(scope="session")
 def real_engine(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The Docker engine; gives the tag that marks all that this run of the suite makes on it."""
+    """The Docker engine; gives the mark, a tag that all has that this run of the suite makes."""
     answer = subprocess.run(
         ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True
     )
     if answer.returncode:
         missing(request, f"no Docker engine answers: {answer.stderr.strip()}")
+    there = subprocess.run(["docker", "image", "inspect", STAND_IN], capture_output=True)
+    if there.returncode:
+        missing(request, f"the image {STAND_IN} is missing: run bin/stand-in")
     mark = f"test-{uuid.uuid4().hex[:8]}"
     yield mark
     remove_marked(mark)
 
 
-@pytest.fixture
-def engine_line(
-    request: pytest.FixtureRequest, environ: dict[str, str], real_engine: str
-) -> CommandLine:
+@pytest.fixture(scope="session")
+def engine_line(real_engine: str, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     """The commands on the real engine; images get the mark as their tag, as the user's name."""
-    there = subprocess.run(["docker", "image", "inspect", STAND_IN], capture_output=True)
-    if there.returncode:
-        missing(request, f"the image {STAND_IN} is missing: run bin/stand-in")
-    substitute = f"python:3.11-slim={STAND_IN}"
-    return CommandLine({**environ, "LOGNAME": real_engine, "DOCKERUTILS_SUBSTITUTE": substitute})
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    settings = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    if settings.is_dir():  # docker's plugins and contexts may be there, and only there
+        kept["DOCKER_CONFIG"] = str(settings)
+    own = {
+        "HOME": str(tmp_path_factory.mktemp("home")),
+        "LOGNAME": real_engine,
+        "DOCKERUTILS_SUBSTITUTE": f"python:3.11-slim={STAND_IN}",
+    }
+    return CommandLine({**kept, **own})
+
+
+@pytest.fixture(scope="session")
+def real_projects(
+    engine_line: CommandLine, real_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> RealProjects:
+    """A maker of projects whose images are really built."""
+    return RealProjects(tmp_path_factory.mktemp("real"), engine_line, real_engine)
+
+
+@pytest.fixture(scope="session")
+def private_engine(request: pytest.FixtureRequest, real_engine: str) -> Iterator[str]:
+    """An engine of this run's own, on a small disk in memory; gives its DOCKER_HOST.
+
+    It has a network of its own as well: a second engine in the machine's network would take the
+    bridge of the first one away.
+    """
+    sbin = "/usr/local/sbin:/usr/sbin:/sbin"
+    if os.getuid() or not shutil.which("dockerd", path=f"{os.environ['PATH']}:{sbin}"):
+        missing(request, "an engine of its own needs root and dockerd.")
+    folder = tempfile.mkdtemp(prefix="dockerutils-")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", folder], check=True)
+    own = {"ENGINE_DIR": folder, "ENGINE_ARGS": "--bridge=none --iptables=false"}
+    script = ["unshare", "--net", str(Path(__file__).parent.parent / "bin" / "engine")]
+    try:
+        subprocess.run(script, env={**os.environ, **own}, stdin=subprocess.DEVNULL, check=True)
+        yield f"unix://{folder}/docker.sock"
+    finally:
+        subprocess.run([*script, "--stop"], env={**os.environ, **own}, check=False)
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        Path(folder).rmdir()
 
 
 @pytest.fixture
@@ -111,7 +151,7 @@ def terminals(engine_line: CommandLine) -> Iterator[Terminals]:
     opened.close()
 
 
-def missing(request: pytest.FixtureRequest, what: str) -> None:
+def missing(request: pytest.FixtureRequest, what: str) -> NoReturn:
     """Skip for want of a component, or fail where everything has to be real."""
     if request.config.getoption("--require-real"):
         pytest.fail(what)
@@ -119,16 +159,28 @@ def missing(request: pytest.FixtureRequest, what: str) -> None:
 
 
 def remove_marked(mark: str) -> None:
-    """Remove the containers and images of one run of the suite."""
-    form = ("--format", "{{.ID}} {{.Image}} {{.Names}}")
-    listed = docker_output("ps", "--all", *form).splitlines()
-    containers = [line.split()[0] for line in listed if mark in line]
+    """Remove what one run of the suite left: containers, images, and images that lost their name.
+
+    All of it has the mark in its name, or at least the mark's number.
+    """
+    number = mark.removeprefix("test-")
+    containers = listed("ps --all --format", "{{.ID}} {{.Image}} {{.Names}}", number)
     if containers:
-        docker_output("rm", "--force", *containers)
-    images = docker_output("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
-    marked = [image for image in images if mark in image]
-    if marked:
-        docker_output("image", "rm", "--force", *marked)
+        docker_output("rm", "--force", "--volumes", *(line.split()[0] for line in containers))
+    images = listed("images --format", "{{.Repository}}:{{.Tag}}", number)
+    if images:
+        docker_output("image", "rm", "--force", *images)
+    nameless = docker_output("images", "--quiet", "--filter", "dangling=true").split()
+    form = '{{.Id}} {{index .Config.Labels "dockerutils.image"}}'
+    lost = listed(f"image inspect {' '.join(nameless)} --format", form, number) if nameless else []
+    if lost:
+        docker_output("image", "rm", *(line.split()[0] for line in lost))
+
+
+def listed(words: str, form: str, part: str) -> list[str]:
+    """Give the lines with a text among those that a docker command lists."""
+    lines = docker_output(*words.split(), form).splitlines()
+    return [line for line in lines if part in line]
 
 
 def docker_output(*words: str) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
+from dockerutils.config.checks import ImageChecks
+from dockerutils.config.ini_lines import DEFAULT, IniLines
 from dockerutils.config.model import (
     IMAGE_KEYS,
     RUN_KEYS,
@@ -19,12 +23,19 @@ from dockerutils.config.model import (
 )
 from dockerutils.config.problems import Problems, closest
 from dockerutils.config.substitute import parse_substitutes
+from dockerutils.config.words import Option, unquoted
 
 DOCKED = "_docked"
 RUN_SECTIONS = ("run_image", "run-image")
+RUN_SECTION_KEYS = ("synthetic_images",)
 PROJECT_SECTION = "dockerutils"
-HEADER = configparser.ConfigParser.SECTCRE
-ASSIGNMENT = re.compile(r"(?P<key>[^\s=:#;[][^=:]*?)\s*(?:[=:]|$)")
+PROJECT_KEYS = ("name", "substitute")
+ENV_KEYS = ("env", "env" + DOCKED)
+INI_KEYS: Mapping[str, Key] = {
+    name: key for name, key in IMAGE_KEYS.items() if key.ini_name == name
+}
+Named = tuple[str | None, bool]
+KNOWN_KEYS = frozenset((*INI_KEYS, *RUN_KEYS, *(key + DOCKED for key in RUN_KEYS), *ENV_KEYS))
 
 
 def read_ini(text: str, file: str, folders: Collection[str]) -> Config:
@@ -33,15 +44,12 @@ def read_ini(text: str, file: str, folders: Collection[str]) -> Config:
     Raises `ConfigError` with all faults of the file.
     """
     problems = Problems(file)
+    lines = IniLines(problems)
     parser = configparser.ConfigParser(strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    lines = line_numbers(text, problems)
-    try:
-        parser.read_string(text, source=file)
-    except configparser.Error as error:
-        note_syntax(error, problems)
-    reader = IniReader(parser, lines, problems, frozenset(folders))
-    config = reader.config()
+    parser.read_string(lines.scan(text.replace("\r", "\n")), source=file)
+    config = IniReader(parser, lines, problems, frozenset(folders)).config()
+    ImageChecks(config, folders, problems, target="name").run()
     return replace(config, warnings=problems.finish())
 
 
@@ -51,7 +59,7 @@ class IniReader:
     def __init__(
         self,
         parser: configparser.ConfigParser,
-        lines: Mapping[tuple[str, str], int],
+        lines: IniLines,
         problems: Problems,
         folders: frozenset[str],
     ) -> None:
@@ -60,191 +68,201 @@ class IniReader:
         self.problems = problems
         self.folders = folders
         self.origins: dict[tuple[str, str], Origin] = {}
-        self.synthetic = tuple(self._synthetic())
 
     def config(self) -> Config:
         """Give the configuration; what is wrong is noted."""
-        images = {name: self._image(name) for name in self._image_sections()}
-        images |= {name: ImageSettings() for name in self.synthetic if name not in images}
-        project, substitute = self._project()
+        sections = [section for section in self.parser.sections() if self._is_image(section)]
+        images = {section: self._image(section) for section in sections}
+        images |= {name: ImageSettings() for name in self._synthetic if name not in images}
+        for name in self._synthetic:
+            self.origins.setdefault((name, ""), self._synthetic[name])
         self._warn_of_unknown_sections(images)
-        return Config(project=project, substitute=substitute, images=images, origins=self.origins)
+        return Config(
+            project=self._project.get("name"),
+            substitute=self._substitute(),
+            images=self._with_targets(images),
+            origins=self.origins,
+        )
 
-    def _synthetic(self) -> Iterator[str]:
-        for section in RUN_SECTIONS:
-            if self.parser.has_section(section):
-                for key, text in self._texts(section):
-                    if key == "synthetic_images":
-                        yield from (
-                            name.strip() for name in re.split(r"[,\n]", text) if name.strip()
-                        )
-                    elif key not in self.parser.defaults():
-                        self._unknown_key(section, key, ["synthetic_images"])
+    @cached_property
+    def _synthetic(self) -> dict[str, Origin]:
+        """The listed images, with the place of the list."""
+        found: dict[str, Origin] = {}
+        for section in filter(self.parser.has_section, RUN_SECTIONS):
+            text = self._own_texts(section, RUN_SECTION_KEYS).get("synthetic_images", "")
+            origin = self._origin(section, "synthetic_images")
+            names = (name.strip() for name in re.split(r"[,\n]", text))
+            found |= {name: origin for name in names if name}
+        return found
 
-    def _project(self) -> tuple[str | None, tuple[tuple[str, str], ...]]:
-        """Read the section of the project itself: its `name` and `substitute`."""
-        texts: dict[str, str] = {}
-        if self.parser.has_section(PROJECT_SECTION) and PROJECT_SECTION not in self.folders:
-            texts = dict(self._texts(PROJECT_SECTION))
-        for key in texts:
-            if key not in ("name", "substitute", *self.parser.defaults()):
-                self._unknown_key(PROJECT_SECTION, key, ["name", "substitute"])
+    @cached_property
+    def _project(self) -> dict[str, str]:
+        """The section of the project itself."""
+        if PROJECT_SECTION in self.folders or not self.parser.has_section(PROJECT_SECTION):
+            return {}
+        texts = self._own_texts(PROJECT_SECTION, PROJECT_KEYS)
+        return {key: unquoted(text) for key, text in texts.items() if text}
+
+    def _substitute(self) -> tuple[tuple[str, str], ...]:
         origin = self._origin(PROJECT_SECTION, "substitute")
         pairs = self.problems.attempt(
-            lambda: parse_substitutes(texts.get("substitute", "")),
+            lambda: parse_substitutes(self._project.get("substitute", "")),
             origin,
             PROJECT_SECTION,
             "substitute",
         )
-        return texts.get("name") or None, pairs or ()
+        return pairs or ()
 
-    def _image_sections(self) -> list[str]:
-        return [name for name in self.parser.sections() if self._is_image(name)]
+    def _own_texts(self, section: str, known: Collection[str]) -> dict[str, str]:
+        """Give the texts of a section that is no image's; warn of other keys than the known."""
+        texts: dict[str, str] = {}
+        for key in self.parser.options(section):
+            if key not in known:
+                self._unknown_key(section, key, known)
+            elif (text := self._text(section, key)) is not None:
+                texts[key] = text
+        return texts
 
     def _is_image(self, section: str) -> bool:
-        if section in self.folders or section in self.synthetic:
+        if section in self.folders or section in self._synthetic:
             return True
-        if section in (*RUN_SECTIONS, PROJECT_SECTION) or section in self._environment_sections():
+        if section in (*RUN_SECTIONS, PROJECT_SECTION) or section in self._variable_sections:
             return False
         return self.parser.has_option(section, "name") and "name" not in self.parser.defaults()
 
-    def _environment_sections(self) -> set[str]:
-        """Name the sections that another section's `env` names."""
-        named = (
-            self.parser.get(section, "env", raw=True)
-            for section in self.parser.sections()
-            if self.parser.has_option(section, "env")
-        )
-        return set(named)
+    @cached_property
+    def _variable_sections(self) -> frozenset[str]:
+        """The sections that another section's `env` names."""
+        found: set[str] = set()
+        for section in self.parser.sections():
+            for key in ENV_KEYS:
+                with suppress(configparser.InterpolationError):  # noted where it is an image's
+                    found.add(self.parser.get(section, key, fallback=""))
+        return frozenset(found)
 
     def _image(self, section: str) -> ImageSettings:
         values: dict[str, Any] = {}
         run: dict[str, Any] = {}
         docked: dict[str, Any] = {}
-        for name, text in self._texts(section):
+        for name in self.parser.options(section):
             plain = name.removesuffix(DOCKED)
-            if name in IMAGE_KEYS:
-                self._take(values, section, IMAGE_KEYS[name], name, text)
+            if name in INI_KEYS:
+                self._take(values, section, INI_KEYS[name], name)
             elif plain in RUN_KEYS:
-                self._take(run if plain == name else docked, section, RUN_KEYS[plain], name, text)
-            elif plain != "env" and name not in self.parser.defaults():
-                self._unknown_key(section, name, self._known_keys())
-        self._add_variables(section, "env", run)
-        self._add_variables(section, "env" + DOCKED, docked)
-        self._resolve_name(section, values)
+                self._take(run if plain == name else docked, section, RUN_KEYS[plain], name)
+            elif name not in ENV_KEYS:
+                self._unknown_key(section, name, KNOWN_KEYS)
+        self._add_variables(section, run, docked)
+        self.origins[section, ""] = self._origin(section, "")
         return ImageSettings(**values, run=RunSettings(**run), docked=RunSettings(**docked))
 
-    def _take(self, into: dict[str, Any], section: str, key: Key, name: str, text: str) -> None:
+    def _take(self, into: dict[str, Any], section: str, key: Key, name: str) -> None:
+        text = self._text(section, name)
+        if text is None:
+            return
         origin = self._origin(section, name)
         value = self.problems.attempt(lambda: key.kind.from_ini(text), origin, section, name)
-        if value is not None and (text or key.name not in IMAGE_KEYS):
+        if value is not None:
             into[key.name] = value
             self.origins[section, name] = origin
 
-    def _add_variables(self, section: str, key: str, run: dict[str, Any]) -> None:
-        """Put the variables of the section that `env` names before those of `environment`."""
-        if not self.parser.has_option(section, key):
-            return
-        source = self.parser.get(section, key, raw=True)
-        if not source:
-            return
-        if not self.parser.has_section(source):
-            known = closest(source, self.parser.sections())
-            self.problems.fault(
-                self._origin(section, key),
-                section,
-                key,
-                f"names the missing section [{source}]{known}.",
+    def _add_variables(self, section: str, run: dict[str, Any], docked: dict[str, Any]) -> None:
+        """Put the variables that `env` names before those of `environment`, which win."""
+        env, env_docked = (self._variables(section, key) for key in ENV_KEYS)
+        environment = run.get("environment", ())
+        if env is not None:
+            run["environment"] = with_variables(env, environment)
+        if env_docked is not None or (env is not None and "environment" in docked):
+            first = env if env_docked is None else env_docked
+            docked["environment"] = with_variables(
+                first or (), docked.get("environment", environment)
             )
-            return
-        defaults = set(self.parser.defaults()) & self._known_keys()
-        variables = tuple(
-            ("--env", f"{name}={text}")
-            for name, text in self._texts(source)
-            if name not in defaults
-        )
-        run["environment"] = variables + run.get("environment", ())
-        self.origins.setdefault((section, "environment"), self._origin(section, key))
 
-    def _resolve_name(self, section: str, values: dict[str, Any]) -> None:
-        """Tell a synthetic image, whose `name` is another image, from one with its own name."""
-        name = values.get("name")
-        if name is None or section in self.folders or values.get("prefix") is False:
-            return
-        if name in self.folders or name in self.synthetic or self.parser.has_section(name):
-            values["image"] = values.pop("name")
-            self.origins[section, "image"] = self.origins.pop((section, "name"))
+    def _variables(self, section: str, key: str) -> tuple[Option, ...] | None:
+        """Give the variables of the section that a key names; None without such a key."""
+        source = self._text(section, key) if self.parser.has_option(section, key) else None
+        if not source:
+            return None
+        if not self.parser.has_section(source):
+            known = closest(source, self.parser.sections()) or "; write it, or leave the key out."
+            sentence = f"names the missing section [{source}]{known}"
+            self.problems.fault(self._origin(section, key), section, key, sentence)
+            return None
+        written = "environment" + key.removeprefix("env")
+        self.origins.setdefault((section, written), self._origin(section, key))
+        names = [
+            name
+            for name in self.parser.options(source)
+            if not (name in self.parser.defaults() and name in KNOWN_KEYS)
+        ]
+        texts = {name: self._text(source, name) or "" for name in names}
+        return tuple(("--env", f"{name}={unquoted(text)}") for name, text in texts.items())
 
-    def _texts(self, section: str) -> Iterator[tuple[str, str]]:
-        """Give the options of a section with their values after interpolation."""
-        for name in self.parser.options(section):
-            try:
-                yield name, self.parser.get(section, name) or ""
-            except configparser.InterpolationError as error:
-                sentence = str(error).splitlines()[0].rstrip(".:")
-                origin = self._origin(section, name)
-                self.problems.fault(
-                    origin, section, name, f"cannot be interpolated ({sentence}); write %% for a %."
-                )
+    def _with_targets(self, images: Mapping[str, ImageSettings]) -> dict[str, ImageSettings]:
+        """Tell synthetic images, whose `name` is another image, from those with their own name."""
+        targets: dict[Named, str] = {(name, False): name for name in (*images, *self.folders)}
+        for folder in sorted(self.folders & set(images)):
+            targets.setdefault(named(images[folder]), folder)
+        return {
+            name: self._with_target(name, settings, targets.get(named(settings)))
+            for name, settings in images.items()
+        }
+
+    def _with_target(self, name: str, settings: ImageSettings, target: str | None) -> ImageSettings:
+        if settings.name is None or name in self.folders or target in (None, name):
+            return settings
+        self.origins[name, "image"] = self.origins.pop((name, "name"))
+        return replace(settings, name=None, image=target)
+
+    def _text(self, section: str, key: str) -> str | None:
+        """Give a value after interpolation; None where that fails, which is noted."""
+        try:
+            return self.parser.get(section, key)
+        except configparser.InterpolationError as error:
+            sentence = f"{interpolation_fault(error)}; write %% for a percent sign."
+            place = section if (section, key) in self.lines.found else DEFAULT
+            self.problems.fault(self._origin(section, key), place, key, sentence)
+            return None
 
     def _origin(self, section: str, key: str) -> Origin:
-        line = self.lines.get((section, key)) or self.lines.get(("DEFAULT", key))
-        return Origin(self.problems.file, line or self.lines.get((section, ""), 0))
+        return Origin(self.problems.file, self.lines.line(section, key))
 
     def _unknown_key(self, section: str, key: str, known: Collection[str]) -> None:
-        hint = closest(key, known)
-        self.problems.warn(
-            self._origin(section, key),
-            section,
-            key,
-            f"is no key that we know{hint or '; ignored.'}",
-        )
-
-    def _warn_of_unknown_sections(self, images: Mapping[str, ImageSettings]) -> None:
-        known = {*images, *self.folders, *RUN_SECTIONS, PROJECT_SECTION}
-        passed = known | self._environment_sections()
-        for section in self.parser.sections():
-            if section not in passed:
-                hint = closest(section, known) or "; ignored."
-                self.problems.warn(
-                    self._origin(section, ""), section, "", f"belongs to no image{hint}"
-                )
-
-    def _known_keys(self) -> set[str]:
-        docked = {key + DOCKED for key in (*RUN_KEYS, "env")}
-        return {*IMAGE_KEYS, *RUN_KEYS, *docked, "env"}
-
-
-def line_numbers(text: str, problems: Problems) -> dict[tuple[str, str], int]:
-    """Find the line of each section and option; configparser does not tell. Doubles are faults."""
-    found: dict[tuple[str, str], int] = {}
-    section = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = HEADER.match(line.strip())
-        option = ASSIGNMENT.match(line)
-        if header:
-            section = header["header"]
-            place = (section, "")
-        elif option and section:
-            place = (section, option["key"].rstrip())
+        """Warn of a key, unless it is one of [DEFAULT], which other values may use."""
+        if key in self.parser.defaults():
+            return
+        if key in KNOWN_KEYS:
+            sentence = "has no meaning here; it belongs into the section of an image."
         else:
-            continue
-        if place in found:
-            what = "is set twice" if place[1] else "stands twice"
-            origin = Origin(problems.file, number)
-            problems.fault(origin, *place, f"{what}; the first is in line {found[place]}.")
-        found.setdefault(place, number)
-    return found
+            sentence = f"is no key that we know{closest(key, known) or '; ignored.'}"
+        self.problems.warn(self._origin(section, key), section, key, sentence)
+
+    def _warn_of_unknown_sections(self, images: Iterable[str]) -> None:
+        known = {*images, *self.folders, *RUN_SECTIONS, PROJECT_SECTION}
+        for section in self.parser.sections():
+            if section not in known | self._variable_sections:
+                hint = closest(section, known) or "; ignored."
+                origin = self._origin(section, "")
+                self.problems.warn(origin, section, "", f"belongs to no image{hint}")
 
 
-def note_syntax(error: configparser.Error, problems: Problems) -> None:
-    """Note the lines that configparser could not read."""
-    if isinstance(error, configparser.MissingSectionHeaderError):
-        origin = Origin(problems.file, error.lineno)
-        problems.fault(origin, "", "", "stands before the first [section].")
-    elif isinstance(error, configparser.ParsingError):
-        for number, line in error.errors:
-            origin = Origin(problems.file, number)
-            problems.fault(origin, "", "", f"cannot be read: {line}. Write `key = value`.")
-    else:
-        problems.fault(Origin(problems.file, 0), "", "", f"{error}.")
+def named(settings: ImageSettings) -> Named:
+    """Give the name that a section says, and whether it is the whole name."""
+    return settings.name, settings.prefix is False
+
+
+def with_variables(first: Iterable[Option], second: Iterable[Option]) -> tuple[Option, ...]:
+    """Put options before others, without the variables that those set again."""
+    later = tuple(second)
+    again = {option[1].partition("=")[0] for option in later if option[0] == "--env"}
+    kept = (option for option in first if option[1].partition("=")[0] not in again)
+    return (*kept, *later)
+
+
+def interpolation_fault(error: configparser.InterpolationError) -> str:
+    """Say what is wrong with the percent signs of a value."""
+    if isinstance(error, configparser.InterpolationMissingOptionError):
+        return f"uses %({error.reference})s, a key that neither its section nor [DEFAULT] has"
+    if isinstance(error, configparser.InterpolationDepthError):
+        return "uses itself"
+    return "has a percent sign that begins no %(key)s"

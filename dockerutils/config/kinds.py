@@ -6,15 +6,24 @@ Every kind gives the same immutable value for both spellings. A value that is no
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from dockerutils.config.words import Option, run_options, split_command, split_words
+from dockerutils.config.words import (
+    Option,
+    run_options,
+    split_command,
+    split_words,
+    unquoted,
+    written,
+)
 
 TRUE = {"true", "t", "yes", "y", "on", "1"}
-FALSE = {"false", "f", "no", "n", "off", "0", ""}
+FALSE = {"false", "f", "no", "n", "off", "0"}
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Kind(Protocol):
@@ -25,7 +34,7 @@ class Kind(Protocol):
         """Name the kind for a reader."""
 
     def from_ini(self, text: str) -> object:
-        """Read the text of a .cfg file."""
+        """Read the text of a .cfg file; None where nothing means that the key is not set."""
 
     def from_toml(self, value: object) -> object:
         """Read a TOML value."""
@@ -36,21 +45,29 @@ class Kind(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """A string; `check` raises `ValueError` for one that cannot be used."""
+    """A string; `check` raises `ValueError` for one that cannot be used.
+
+    In a .cfg it may be quoted as a shell's word, unless it is a `script` that a shell runs.
+    """
 
     label: str = "string"
     check: Callable[[str], None] = lambda _text: None
+    script: bool = False
 
-    def from_ini(self, text: str) -> str:
-        """Take the text as it stands."""
-        self.check(text)
-        return text
+    def from_ini(self, text: str) -> str | None:
+        """Take the text; nothing is not set."""
+        value = text.strip() if self.script else unquoted(text.strip())
+        if value:
+            self.check(value)
+        return value or None
 
     def from_toml(self, value: object) -> str:
         """Take a string."""
-        if not isinstance(value, str):
-            raise ValueError(f"has to be a string, not {toml_type(value)}")
-        return self.from_ini(value)
+        if not isinstance(value, str) or not value:
+            what = "an empty one" if value == "" else toml_type(value)
+            raise ValueError(f"has to be a string, not {what}")
+        self.check(value)
+        return value
 
     def to_toml(self, value: object) -> object:
         """Give the string."""
@@ -63,10 +80,12 @@ class Truth:
 
     label: str = "true or false"
 
-    def from_ini(self, text: str) -> bool:
-        """Read True, T, yes, y, on, 1 or their opposites, in any case; nothing is False."""
+    def from_ini(self, text: str) -> bool | None:
+        """Read True, T, yes, y, on, 1 or their opposites, in any case; nothing is not set."""
         word = text.strip().lower()
         if word not in TRUE | FALSE:
+            if not word:
+                return None
             raise ValueError(f"has to be True or False, not `{text}`")
         return word in TRUE
 
@@ -90,11 +109,14 @@ class Switch:
     label: str = "true or false, or docker's options"
 
     def from_ini(self, text: str) -> bool | tuple[Option, ...]:
-        """Read a Boolean word or docker's options."""
+        """Read a Boolean word or docker's options; nothing is no option, and so False."""
         word = text.strip().lower()
-        if word in TRUE | FALSE:
+        if not word or word in TRUE | FALSE:
             return word in TRUE
-        return self._options(split_words(text))
+        try:
+            return self._options(split_words(text))
+        except ValueError as error:
+            raise ValueError(f"{error}; write True, False or docker's options") from error
 
     def from_toml(self, value: object) -> bool | tuple[Option, ...]:
         """Take a Boolean, or a list of docker's words."""
@@ -106,7 +128,7 @@ class Switch:
 
     def to_toml(self, value: object) -> object:
         """Give the Boolean or the words."""
-        return value if isinstance(value, bool) else option_words(value)
+        return value if isinstance(value, bool) else written(options_of(value))
 
     def _options(self, words: tuple[str, ...]) -> bool | tuple[Option, ...]:
         options = run_options(words)
@@ -135,7 +157,7 @@ class Words:
 
     def to_toml(self, value: object) -> object:
         """Give the list."""
-        return option_words((value,))
+        return list(value) if isinstance(value, tuple) else []
 
 
 @dataclass(frozen=True)
@@ -156,15 +178,16 @@ class RunOptions:
 
     def to_toml(self, value: object) -> object:
         """Give the words."""
-        return option_words(value)
+        return written(options_of(value))
 
 
 @dataclass(frozen=True)
 class OptionList:
     """Values of one docker option, which a .cfg writes with the option's name before each.
 
-    A .cfg may hold other options beside them, as the older tool pasted the value in as it stood.
-    `bare` allows the value alone there; `table` names the option that a TOML table stands for.
+    A .cfg may hold other options beside them, as the older tool pasted the value in as it stood;
+    in TOML a list inside the list holds their words. `bare` allows the value alone; `table` names
+    the option that a TOML table stands for.
     """
 
     option: str
@@ -183,45 +206,66 @@ class OptionList:
             raise ValueError(f"{error}; write `{self.option} VALUE`") from error
 
     def from_toml(self, value: object) -> tuple[Option, ...]:
-        """Take a list of strings, numbers or tables; with `bare` one string will do."""
+        """Take a list of strings, numbers, tables or lists of words; with `bare` a string too."""
         if self.bare and isinstance(value, str):
             value = [value]
         if not isinstance(value, list):
             raise ValueError(f"has to be a list, not {toml_type(value)}")
-        return tuple(self._item(item) for item in value)
+        return tuple(option for item in value for option in self._options(item))
 
     def to_toml(self, value: object) -> object:
-        """Give strings and tables; other options have no place here."""
-        own = [self._plain(option) for option in options_of(value) if self.owns(option)]
-        return own[0] if self.bare and len(own) == 1 else own
+        """Give strings, tables, and lists of words for other options."""
+        items = [self._item(option) for option in options_of(value)]
+        return items[0] if self.bare and len(items) == 1 and isinstance(items[0], str) else items
 
-    def owns(self, option: Option) -> bool:
-        """Tell whether TOML can hold this option here; else it belongs to `args`."""
-        return option[0] in (self.option, self.table) and len(option) == 2
-
-    def _item(self, item: object) -> Option:
+    def _options(self, item: object) -> tuple[Option, ...]:
+        if isinstance(item, list):
+            return run_options(string_list(item))
         if isinstance(item, dict) and self.table:
-            return (self.table, mount_text(item))
+            return ((self.table, mount_text(item)),)
         if isinstance(item, bool) or not isinstance(item, (str, int)):
             raise ValueError(f"has to hold strings, not {toml_type(item)}")
-        if str(item).startswith("-"):
+        if item == "" or str(item).startswith("-"):
             raise ValueError(f"holds `{item}`: write the value alone, or use args for options")
-        return (self.option, str(item))
+        return ((self.option, str(item)),)
 
-    def _plain(self, option: Option) -> object:
-        if option[0] != self.table:
-            return option[1]
-        pairs = (part.partition("=") for part in option[1].split(","))
-        return {key: text if equals else True for key, equals, text in pairs}
+    def _item(self, option: Option) -> object:
+        name, text = (*option, "")[:2]
+        if name == self.option and text and not text.startswith("-"):
+            return text
+        if name == self.table and (table := mount_table(text)):
+            return table
+        return written([option])
 
 
-def mount_text(table: dict[str, object]) -> str:
-    """Write a TOML table as the value of docker's --mount."""
-    parts = (key if value is True else f"{key}={value}" for key, value in table.items())
-    text = ",".join(part for part in parts if not part.endswith("=False"))
-    if not re.search(r"(?:^|,)(?:target|dst|destination)=", text):
+def mount_text(table: Mapping[str, object]) -> str:
+    """Write a TOML table as the value of docker's --mount, which is a line of CSV."""
+    for name, value in table.items():
+        if not isinstance(value, (str, int)):
+            raise ValueError(f"has to give {name} of a mount a string, not {toml_type(value)}")
+    if not {"target", "dst", "destination"} & set(table):
         raise ValueError('holds a mount without a target; write target = "/path"')
-    return text
+    fields = (
+        name if value is True else f"{name}={value}"
+        for name, value in table.items()
+        if value is not False
+    )
+    return ",".join(map(csv_field, fields))
+
+
+def csv_field(text: str) -> str:
+    """Quote a field of a line of CSV if it has to be."""
+    return '"' + text.replace('"', '""') + '"' if re.search(r'[,"\n]', text) else text
+
+
+def mount_table(text: str) -> dict[str, object]:
+    """Give the value of --mount as a TOML table; an empty one if no table says just the same."""
+    try:
+        pairs = [field.partition("=") for field in next(csv.reader([text]), [])]
+        table: dict[str, object] = {name: value if sign else True for name, sign, value in pairs}
+        return table if mount_text(table) == text else {}
+    except (csv.Error, ValueError):
+        return {}
 
 
 def string_list(value: object) -> tuple[str, ...]:
@@ -237,11 +281,6 @@ def string_list(value: object) -> tuple[str, ...]:
 def options_of(value: object) -> tuple[Option, ...]:
     """Narrow a stored value to options."""
     return value if isinstance(value, tuple) else ()
-
-
-def option_words(value: object) -> list[str]:
-    """Give the words of stored options as a list."""
-    return [word for option in options_of(value) for word in option]
 
 
 def toml_type(value: object) -> str:
@@ -261,38 +300,59 @@ class Environment:
     def from_ini(self, text: str) -> tuple[Option, ...]:
         """Read option notation."""
         try:
-            options = run_options(split_words(text))
+            return self._checked(split_words(text))
         except ValueError as error:
             raise ValueError(f"{error}; write `-e NAME=VALUE`") from error
+
+    def from_toml(self, value: object) -> tuple[Option, ...]:
+        """Take a table; `{ from = "NAME" }` is the host's variable of that name.
+
+        A list holds tables, and lists of words for other options.
+        """
+        if not isinstance(value, (dict, list)):
+            raise ValueError(
+                f'has to be a table, such as {{ MODE = "dev" }}, not {toml_type(value)}'
+            )
+        parts = value if isinstance(value, list) else [value]
+        return tuple(option for part in parts for option in self._options(part))
+
+    def to_toml(self, value: object) -> object:
+        """Give a table; for repeated variables and other options a list of tables and words."""
+        parts: list[object] = [{}]
+        for option in options_of(value):
+            if option[0] != self.option:
+                parts.append(written([option]))
+                continue
+            name, equals, text = option[1].partition("=")
+            table = parts[-1]
+            if not isinstance(table, dict) or name in table:
+                parts.append(table := {})
+            table[name] = text if equals else {"from": name}
+        parts = [part for part in parts if part] or [{}]
+        return parts[0] if len(parts) == 1 and isinstance(parts[0], dict) else parts
+
+    def _options(self, part: object) -> tuple[Option, ...]:
+        if isinstance(part, dict):
+            return tuple((self.option, self._item(str(name), item)) for name, item in part.items())
+        return self._checked(string_list(part))
+
+    def _checked(self, words: tuple[str, ...]) -> tuple[Option, ...]:
+        options = run_options(words)
         for option in options:
             if option[0] == self.option:
                 check_variable(option[1])
         return options
 
-    def from_toml(self, value: object) -> tuple[Option, ...]:
-        """Take a table; `{ from = "NAME" }` is the host's variable of that name."""
-        if not isinstance(value, dict):
-            raise ValueError(
-                f'has to be a table, such as {{ MODE = "dev" }}, not {toml_type(value)}'
-            )
-        return tuple((self.option, self._item(str(name), item)) for name, item in value.items())
-
-    def to_toml(self, value: object) -> object:
-        """Give the table; other options have no place here."""
-        words = [option[1] for option in options_of(value) if self.owns(option)]
-        pairs = (word.partition("=") for word in words)
-        return {name: text if equals else {"from": name} for name, equals, text in pairs}
-
-    def owns(self, option: Option) -> bool:
-        """Tell whether TOML can hold this option here; else it belongs to `args`."""
-        return option[0] == self.option and len(option) == 2
-
     def _item(self, name: str, item: object) -> str:
         check_variable(name)
+        if "=" in name:
+            raise ValueError(f"holds the variable `{name}`, whose name has a `=` in it")
         if isinstance(item, dict):
             source = item.get("from")
             if list(item) != ["from"] or not isinstance(source, str):
                 raise ValueError(f'has to give {name} a value or {{ from = "NAME" }}')
+            if source != name and not VARIABLE_NAME.fullmatch(source):
+                raise ValueError(f"takes {name} from `{source}`, which is no variable's name")
             return name if source == name else f"{name}=${{{source}}}"
         if isinstance(item, bool) or not isinstance(item, (str, int, float)):
             raise ValueError(f"has to give {name} a string, not {toml_type(item)}")
@@ -303,20 +363,4 @@ def check_variable(assignment: str) -> None:
     """Raise `ValueError` unless this begins with a name that a variable can have."""
     name = assignment.partition("=")[0]
     if not name or re.search(r"[\s\x00]", name):
-        raise ValueError(f"`{assignment}` does not begin with a variable's name")
-
-
-def split_owned(kind: Kind, value: object) -> tuple[object, tuple[Option, ...]]:
-    """Part a value into what TOML holds under its key, and the options that belong to `args`."""
-    if not isinstance(kind, (OptionList, Environment)):
-        return value, ()
-    options = options_of(value)
-    owned = tuple(option for option in options if kind.owns(option))
-    return owned, tuple(option for option in options if not kind.owns(option))
-
-
-def toml_value(kind: Kind, value: object) -> object:
-    """Give a value as TOML would have it, followed by the words of options it has no place for."""
-    owned, strays = split_owned(kind, value)
-    plain = kind.to_toml(owned)
-    return [plain, *option_words(strays)] if strays else plain
+        raise ValueError(f"holds `{assignment}`, which does not begin with a variable's name")

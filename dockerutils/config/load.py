@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,20 +25,28 @@ def load_config(root: Path, folders: Collection[str]) -> Config:
 
     Raises `ConfigError` for faults, and where more than one spelling is present.
     """
-    found = [config for path, reader in READERS if (config := _read(root, path, reader, folders))]
+    found = {path: config for path in READERS if (config := _read(root, path, folders))}
     if len(found) > 1:
-        first, second = (config.file for config in found[:2])
+        *others, last = map(str, found)
         raise ConfigError(
-            f"{first} and {second} both configure this project.",
+            f"{', '.join(others)} and {last} configure this project at once.",
             "Keep one of them; `dockerutils migrate` prints a .cfg file as TOML.",
         )
-    return found[0] if found else Config()
+    for config in found.values():
+        if isinstance(config, ConfigError):
+            raise config
+        return config
+    return Config()
 
 
-def _read(root: Path, path: Path, reader: Reader, folders: Collection[str]) -> Config | None:
-    if not (root / path).exists():
+def _read(root: Path, path: Path, folders: Collection[str]) -> Config | ConfigError | None:
+    """Give the configuration of a file, or what is wrong with it; None where it has none."""
+    if not os.path.lexists(root / path):
         return None
-    config = reader(read_text(root / path, str(path)), str(path), folders)
+    try:
+        config = READERS[path](read_text(root / path, str(path)), str(path), folders)
+    except ConfigError as error:
+        return error
     return replace(config, file=path) if config else None
 
 
@@ -62,8 +71,8 @@ def _read_pyproject(text: str, file: str, folders: Collection[str]) -> Config | 
     return read_toml(text, file, folders, TABLE) if "dockerutils" in text else None
 
 
-READERS: tuple[tuple[Path, Reader], ...] = (
-    (INI, read_ini),
-    (TOML, read_toml),
-    (PYPROJECT, _read_pyproject),
-)
+READERS: Mapping[Path, Reader] = {
+    INI: read_ini,
+    TOML: read_toml,
+    PYPROJECT: _read_pyproject,
+}

@@ -36,20 +36,42 @@ three places, which mean the same; more than one of them is an error:
 - A `.cfg` is read by Python's configparser: `[DEFAULT]` holds for every section, `%(key)s` is
   replaced, `%%` is a percent sign, indented lines continue a value, and keys keep their case. An
   unknown key or section is passed over with a warning.
+- The values of a `.cfg` are written as for a shell, with quotes where they are needed. Beside the
+  options that a key is for, any other option of `docker run` may stand; in TOML a list inside the
+  list holds the words of such options.
+- An empty value in a `.cfg` is an empty list or a False; for a string it means that the key is
+  not set.
 - In TOML an unknown key is an error.
 - All problems of a file are reported together, each with its line.
+
+```ini
+[dev]
+volumes = -v {project_root}:/workdir --shm-size 1g
+volumes_docked = -v /data:/data
+```
+
+```toml
+[image.dev]
+volumes = ["{project_root}:/workdir", ["--shm-size", "1g"]]
+docked.volumes = ["/data:/data"]
+```
 
 ## The project
 
 | key | meaning |
 |---|---|
 | `name` | The prefix of the images' names. Default: the folder's name, in lower case. |
-| `substitute` | Images that stand in for names in Dockerfiles: a table or `NAME=IMAGE` words. |
+| `substitute` | Images that stand in for names in Dockerfiles. |
 
-The environment variable `DOCKERUTILS_SUBSTITUTE` holds such words too, and wins.
-In TOML they stand at the top, in a `.cfg` in the section `[dockerutils]`. The `.cfg` section
-`[run_image]` (or `[run-image]`) has one key, `synthetic_images`: the images, separated by commas,
-that are another image with run settings of their own.
+In TOML they stand at the top, in a `.cfg` in the section `[dockerutils]`, where `substitute` has
+words `NAME=IMAGE`. The environment variable `DOCKERUTILS_SUBSTITUTE` holds such words too, and
+wins.
+
+```ini
+[dockerutils]
+name = shop
+substitute = python:3.11-slim=mirror.example/python:3.11-slim
+```
 
 ```toml
 name = "shop"
@@ -59,10 +81,52 @@ substitute = { "python:3.11-slim" = "mirror.example/python:3.11-slim" }
 ## Kinds of images
 
 - A folder `docker/<image>/` with a Dockerfile is an image of the project, built by `build-image`.
-- A *synthetic* image is another image with run settings of its own.
+- A *synthetic* image is another image with run settings of its own. In a `.cfg` its `name` is that
+  image, and `synthetic_images` in `[run_image]` (or `[run-image]`) lists it, separated by commas;
+  a listed image needs no section.
 - A *configuration-only* image exists already: `name`, `tag` and `prefix` false.
 
-In a `.cfg`, an image's `env` names a section whose options are environment variables.
+```ini
+[run_image]
+synthetic_images = shell, notebook
+
+[shell]
+name = base
+cmd = bash -l
+
+[notebook]
+name = jupyter/base-notebook
+tag = latest
+prefix = False
+```
+
+```toml
+[image.shell]
+image = "base"
+cmd = ["bash", "-l"]
+
+[image.notebook]
+name = "jupyter/base-notebook"
+tag = "latest"
+prefix = false
+```
+
+In a `.cfg`, an image's `env` names a section whose options are environment variables; those of
+`environment` win.
+
+```ini
+[dev]
+env = variables
+environment = -e MODE=dev
+
+[variables]
+GREETING = Good morning
+```
+
+```toml
+[image.dev]
+environment = { GREETING = "Good morning", MODE = "dev" }
+```
 """
 
 
@@ -88,6 +152,5 @@ def described(key: Key) -> Iterator[str]:
     yield f"### `{key.name}`\n"
     yield f"*{key.kind.label[0].upper()}{key.kind.label[1:]}; default: {key.default}.*\n"
     yield f"{key.meaning}\n"
-    if key.ini:
-        yield f"```ini\n{key.name} = {key.ini}\n```\n"
+    yield f"```ini\n{key.ini_name} = {key.ini}\n```\n"
     yield f"```toml\n{key.name} = {key.toml}\n```\n"

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from dockerutils.config.kinds import split_owned
 from dockerutils.config.model import (
     IMAGE_KEYS,
     RUN_KEYS,
     Config,
     ImageSettings,
     Key,
-    RunSettings,
     given,
 )
-from dockerutils.config.words import Option
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 ESCAPES = {
@@ -43,21 +40,8 @@ def to_toml(config: Config) -> str:
 def image_lines(settings: ImageSettings) -> Iterator[str]:
     """Write the keys of one image."""
     yield from key_lines(given(settings), IMAGE_KEYS)
-    yield from run_lines(settings.run, "")
-    yield from run_lines(settings.docked, "docked.")
-
-
-def run_lines(settings: RunSettings, prefix: str) -> Iterator[str]:
-    """Write run settings; options that have no place under their key go to `args`."""
-    values = given(settings)
-    strays: list[Option] = []
-    for name, value in values.items():
-        values[name], rest = split_owned(RUN_KEYS[name].kind, value)
-        strays += rest
-    if strays:
-        present = values.get("args")
-        values["args"] = (*strays, *(present if isinstance(present, tuple) else ()))
-    yield from key_lines(values, RUN_KEYS, prefix)
+    yield from key_lines(given(settings.run), RUN_KEYS)
+    yield from key_lines(given(settings.docked), RUN_KEYS, "docked.")
 
 
 def key_lines(

@@ -34,7 +34,10 @@ REPOSITORY = re.compile(
 
 @dataclass(frozen=True)
 class Key:
-    """What a reader has to know of a key; `ini` and `toml` are example values as written."""
+    """What a reader has to know of a key; `ini` and `toml` are one example in either spelling.
+
+    `ini_name` is what the key is called in a .cfg, if not the same.
+    """
 
     name: str
     kind: Kind
@@ -42,12 +45,13 @@ class Key:
     default: str
     ini: str
     toml: str
+    ini_name: str
 
 
-def key(kind: Kind, meaning: str, default: str = "", ini: str = "", toml: str = "") -> Any:
+def key(kind: Kind, meaning: str, *, default: str, ini: str, toml: str, ini_name: str = "") -> Any:
     """Declare a key: the attribute is None where the configuration does not set it."""
     declared = {"kind": kind, "meaning": meaning, "default": default, "ini": ini, "toml": toml}
-    return field(default=None, metadata=declared)
+    return field(default=None, metadata={**declared, "ini_name": ini_name})
 
 
 def check_tag(text: str) -> None:
@@ -86,8 +90,7 @@ class RunSettings:
 
     volumes: tuple[Option, ...] | None = key(
         OptionList("--volume", "list of volumes and mounts", table="--mount"),
-        "What is mounted into the container. The older tool's values may hold any `docker run`"
-        " option; in TOML a table is a `--mount`.",
+        "What is mounted into the container; in TOML a table is a `--mount`.",
         default="nothing",
         ini="-v {project_root}:/workdir --mount type=bind,source={home}/.aws,target=/root/.aws",
         toml='["{project_root}:/workdir",'
@@ -129,9 +132,9 @@ class RunSettings:
     gpu: bool | tuple[Option, ...] | None = key(
         Switch(),
         "Whether the container sees the GPUs: `--gpus all` and `NVIDIA_VISIBLE_DEVICES=all`; or"
-        " docker's options for it.",
+        " docker's options for it, such as `--runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=0`.",
         default="false",
-        ini="--runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=all",
+        ini="True",
         toml="true",
     )
     init: bool | tuple[Option, ...] | None = key(
@@ -187,13 +190,16 @@ class ImageSettings:
     image: str | None = key(
         Text(),
         "Makes this a synthetic image: the named image with run settings of its own. In a .cfg"
-        " the key is `name`.",
+        " this is said by `name`.",
         default="not synthetic",
+        ini="base",
         toml='"base"',
+        ini_name="name",
     )
     name: str | None = key(
         Text(),
-        "The name after the project's prefix, or the whole name with `prefix` false.",
+        "The name after the project's prefix, or the whole name with `prefix` false. In a .cfg the"
+        " name of another image of the project makes a synthetic image.",
         default="the folder's or the section's name",
         ini="jupyter/base-notebook",
         toml='"jupyter/base-notebook"',
@@ -236,14 +242,14 @@ class ImageSettings:
         toml="true",
     )
     pre_build_script: str | None = key(
-        Text("shell command"),
+        Text("shell command", script=True),
         "Runs in `sh -c` at the project's root before the build, which its failure stops.",
         default="none",
         ini="./docker/fetch-models.sh",
         toml='"./docker/fetch-models.sh"',
     )
     post_build_script: str | None = key(
-        Text("shell command"),
+        Text("shell command", script=True),
         "Runs in `sh -c` at the project's root after a successful build.",
         default="none",
         ini="echo built >> builds.log",
@@ -306,7 +312,8 @@ def keys_of(settings: type[RunSettings] | type[ImageSettings]) -> Iterator[Key]:
     """Give the declared keys, in order."""
     for item in fields(settings):
         if item.metadata:
-            yield Key(name=item.name, **item.metadata)
+            declared = dict(item.metadata)
+            yield Key(name=item.name, **{**declared, "ini_name": declared["ini_name"] or item.name})
 
 
 def given(settings: RunSettings | ImageSettings) -> dict[str, object]:

@@ -15,11 +15,11 @@ Value = TypeVar("Value")
 
 @dataclass
 class Problems:
-    """The faults and the warnings of one file, in the order in which they were found."""
+    """The faults and the warnings of one file, each with its line."""
 
     file: str
     faults: list[tuple[int, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[tuple[int, str]] = field(default_factory=list)
 
     def fault(self, origin: Origin, section: str, key: str, sentence: str) -> None:
         """Note what makes the configuration unusable."""
@@ -27,7 +27,7 @@ class Problems:
 
     def warn(self, origin: Origin, section: str, key: str, sentence: str) -> None:
         """Note what is passed over."""
-        self.warnings.append(place(origin, section, key) + sentence)
+        self.warnings.append((origin.line, place(origin, section, key) + sentence))
 
     def attempt(
         self, read: Callable[[], Value], origin: Origin, section: str, key: str
@@ -40,15 +40,20 @@ class Problems:
             return None
 
     def finish(self) -> tuple[str, ...]:
-        """Give the warnings; raise `ConfigError` with all faults if there are any."""
+        """Give the warnings in line order; raise `ConfigError` with all faults if there are any."""
         if self.faults:
-            lines = [text for _, text in sorted(self.faults, key=lambda fault: fault[0])]
+            lines = in_order(self.faults)
             count = "a problem" if len(lines) == 1 else f"{len(lines)} problems"
             raise ConfigError(
                 "\n  ".join([f"{self.file} has {count}:", *lines]),
                 "docs/configuration.md describes every key; `dockerutils show` prints what holds.",
             )
-        return tuple(self.warnings)
+        return tuple(in_order(self.warnings))
+
+
+def in_order(problems: Iterable[tuple[int, str]]) -> list[str]:
+    """Give the sentences by their lines, each once: all sections share those of [DEFAULT]."""
+    return list(dict.fromkeys(text for _, text in sorted(problems, key=lambda one: one[0])))
 
 
 def place(origin: Origin, section: str, key: str) -> str:

@@ -13,7 +13,7 @@ def parse_substitutes(text: str) -> tuple[tuple[str, str], ...]:
     Raises `ValueError` for a word without a name on both sides.
     """
     words = [word for word in re.split(r"[,\s]+", text) if word]
-    return tuple(_pair(word) for word in words)
+    return tuple(dict(_pair(word) for word in words).items())
 
 
 def _pair(word: str) -> tuple[str, str]:

@@ -61,6 +61,8 @@ class Scope:
         return self.fields.get(match["field"]) if match["field"] else None
 
     def _shown(self, match: re.Match[str]) -> str:
+        if match["bare"] and match.string.startswith("{", match.end()):
+            return f"${{{match['bare']}}}"  # the field that follows could lengthen the name
         if match["bare"] or match["braced"]:
             return match[0]
         return SHELL_SPECIAL.sub(r"\\\1", self._value(match) if match["rest"] is None else match[0])

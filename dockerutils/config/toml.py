@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dockerutils.config.kinds import toml_type
+from dockerutils.config.checks import ImageChecks
+from dockerutils.config.kinds import Text, toml_type
 from dockerutils.config.model import (
     IMAGE_KEYS,
     RUN_KEYS,
@@ -19,6 +20,7 @@ from dockerutils.config.model import (
     RunSettings,
 )
 from dockerutils.config.problems import Problems, closest
+from dockerutils.config.toml_lines import Path, line_numbers
 from dockerutils.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -27,12 +29,7 @@ else:
     import tomli as tomllib
 
 PROJECT_KEYS = ("name", "substitute", "image")
-Path = tuple[str, ...]
-HEADER = re.compile(r"\s*\[\[?\s*(?P<path>[^\]#]+?)\s*\]")
-ASSIGNMENT = re.compile(
-    r"""\s*(?P<path>(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*="""
-)
-PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
+PLACE = re.compile(r" \(at line (?P<line>\d+), column \d+\)$")
 
 
 def read_toml(text: str, file: str, folders: Collection[str], table: Path = ()) -> Config | None:
@@ -43,26 +40,24 @@ def read_toml(text: str, file: str, folders: Collection[str], table: Path = ()) 
     try:
         content: object = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file} is no valid TOML: {error}.") from error
+        raise invalid_toml(file, str(error)) from error
     for part in table:
         content = content.get(part) if isinstance(content, dict) else None
     if content is None:
         return None
     problems = Problems(file)
-    reader = TomlReader(line_numbers(text, table), problems, frozenset(folders))
+    reader = TomlReader(line_numbers(text, table), problems)
     config = reader.config(content)
+    ImageChecks(config, folders, problems, target="image").run()
     return replace(config, warnings=problems.finish())
 
 
 class TomlReader:
     """Turns parsed tables into settings."""
 
-    def __init__(
-        self, lines: Mapping[Path, int], problems: Problems, folders: frozenset[str]
-    ) -> None:
+    def __init__(self, lines: Mapping[Path, int], problems: Problems) -> None:
         self.lines = lines
         self.problems = problems
-        self.folders = folders
         self.origins: dict[tuple[str, str], Origin] = {}
 
     def config(self, content: object) -> Config:
@@ -73,7 +68,6 @@ class TomlReader:
                 self._unknown((name,), "", name, PROJECT_KEYS)
         sections = self._table(table.get("image", {}), ("image",))
         images = {name: self._image(name, section) for name, section in sections.items()}
-        self._check_synthetic(images)
         return Config(
             project=self._project_name(table),
             substitute=self._substitute(table),
@@ -82,10 +76,10 @@ class TomlReader:
         )
 
     def _project_name(self, table: Mapping[str, object]) -> str | None:
-        name = table.get("name")
-        if name is not None and not (isinstance(name, str) and name):
-            self.problems.fault(self._origin(("name",)), "", "name", "has to be a string.")
-        return name if isinstance(name, str) else None
+        if "name" not in table:
+            return None
+        origin = self._origin(("name",))
+        return self.problems.attempt(lambda: Text().from_toml(table["name"]), origin, "", "name")
 
     def _substitute(self, table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
         pairs = self._table(table.get("substitute", {}), ("substitute",))
@@ -97,6 +91,7 @@ class TomlReader:
 
     def _image(self, name: str, content: object) -> ImageSettings:
         section = dict(self._table(content, ("image", name)))
+        self.origins[name, ""] = self._origin(("image", name))
         docked = self._table(section.pop("docked", {}), ("image", name, "docked"))
         values = self._take(name, section, ("image", name), {**IMAGE_KEYS, **RUN_KEYS})
         run = {key: values.pop(key) for key in list(values) if key in RUN_KEYS}
@@ -106,7 +101,8 @@ class TomlReader:
                 self._origin(("image", name, "image")),
                 name,
                 "image",
-                "cannot stand beside name: a synthetic image has the name of the one it names.",
+                "cannot stand beside name: a synthetic image has the name of the one it names;"
+                " remove one of them.",
             )
         return ImageSettings(**values, run=RunSettings(**run), docked=RunSettings(**over))
 
@@ -132,16 +128,6 @@ class TomlReader:
                 self.origins[section, name + suffix] = origin
         return values
 
-    def _check_synthetic(self, images: Mapping[str, ImageSettings]) -> None:
-        known = {*images, *self.folders}
-        for name, settings in images.items():
-            if settings.image is not None and settings.image not in known:
-                sentence = f"names `{settings.image}`, which is no image of this project"
-                hint = closest(settings.image, known) or "."
-                self.problems.fault(
-                    self._origin(("image", name, "image")), name, "image", sentence + hint
-                )
-
     def _table(self, content: object, at: Path) -> Mapping[str, object]:
         if isinstance(content, dict):
             return content
@@ -161,21 +147,8 @@ class TomlReader:
         return Origin(self.problems.file, self.lines.get(at, 0))
 
 
-def line_numbers(text: str, table: Path) -> dict[Path, int]:
-    """Find the lines of keys, which the TOML parser does not tell; paths are below `table`."""
-    found: dict[Path, int] = {}
-    header: Path = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        opened = HEADER.match(line)
-        if opened:
-            header = parts(opened["path"])
-        assigned = None if opened else ASSIGNMENT.match(line)
-        path = header + parts(assigned["path"]) if assigned else header
-        if path[: len(table)] == table and (opened or assigned):
-            found.setdefault(path[len(table) :], number)
-    return found
-
-
-def parts(path: str) -> Path:
-    """Split a dotted key."""
-    return tuple(part.strip("\"'") for part in PART.findall(path))
+def invalid_toml(file: str, reason: str) -> ConfigError:
+    """Give the error for a text that is no TOML, with its line as in all our messages."""
+    found = PLACE.search(reason)
+    origin = Origin(file, int(found["line"]) if found else 0)
+    return ConfigError(f"{origin}: is no valid TOML: {PLACE.sub('', reason)}.")

@@ -12,6 +12,7 @@ Option = tuple[str, ...]
 
 LONG_NAMES = {
     "-a": "--attach",
+    "-c": "--cpu-shares",
     "-d": "--detach",
     "-e": "--env",
     "-h": "--hostname",
@@ -20,6 +21,7 @@ LONG_NAMES = {
     "-m": "--memory",
     "-p": "--publish",
     "-P": "--publish-all",
+    "-q": "--quiet",
     "-t": "--tty",
     "-u": "--user",
     "-v": "--volume",
@@ -41,17 +43,32 @@ VALUELESS = {
     "--rm",
     "--sig-proxy",
     "--tty",
+    "--use-api-socket",
 }
-SWITCH_LETTERS = set("ditP")
+SWITCH_LETTERS = set("ditPq")
+TAKE_VALUES = {*LONG_NAMES.values(), "--mount"} - VALUELESS
+UNSPLIT = {
+    "No closing quotation": "has a quote that is not closed; close it, or write \\ before it",
+    "No escaped character": "ends with a \\; write \\\\ for one, or leave it out",
+}
 OPTION = re.compile(r"-[^\d]")  # -1 is a value, as in --memory-swap -1
 
 
 def split_words(text: str) -> tuple[str, ...]:
-    """Split as a shell does; raise `ValueError` with a sentence when a quote is not closed."""
+    """Split as a shell does; raise `ValueError` with a sentence where a quote is not closed."""
     try:
-        return tuple(shlex.split(text))
+        return tuple(shlex.split(text.replace("\\\n", "")))
     except ValueError as error:
-        raise ValueError(f"the value cannot be split into words: {str(error).lower()}") from error
+        raise ValueError(UNSPLIT.get(str(error), str(error))) from error
+
+
+def unquoted(text: str) -> str:
+    """Read one word as a shell does; a text that is not one word stays as it stands."""
+    try:
+        words = split_words(text)
+    except ValueError:
+        return text
+    return words[0] if len(words) == 1 else text
 
 
 def split_command(text: str) -> tuple[str, ...]:
@@ -67,7 +84,7 @@ def _json_words(text: str) -> tuple[str, ...]:
     except json.JSONDecodeError:
         return split_words(text)
     if not all(isinstance(word, str) for word in words):
-        raise ValueError("the JSON form of a command is a list of strings")
+        raise ValueError("has to be a list of strings in its JSON form")
     return tuple(words)
 
 
@@ -85,8 +102,8 @@ def run_options(words: Sequence[str]) -> tuple[Option, ...]:
 
 def _next_options(rest: list[str]) -> Iterable[Option]:
     word = rest.pop(0)
-    if not word.startswith("-") or word in ("-", "--"):
-        raise ValueError(f"`{word}` belongs to no option; docker would take it as the image")
+    if not OPTION.match(word) or word == "--":
+        raise ValueError(f"holds `{word}`, which no option takes: docker would run it as the image")
     if not word.startswith("--") and len(word) > 2:
         return _short_options(word, rest)
     name, equals, value = word.partition("=")
@@ -103,6 +120,8 @@ def _short_options(word: str, rest: list[str]) -> Iterable[Option]:
     while letters:
         letter, letters = letters[0], letters[1:]
         name = LONG_NAMES.get(f"-{letter}", f"-{letter}")
+        if letter in SWITCH_LETTERS and letters.startswith("="):
+            return [*found, (f"{name}{letters}",)]
         if letter in SWITCH_LETTERS:
             found.append((name,))
         elif letters:
@@ -114,11 +133,24 @@ def _short_options(word: str, rest: list[str]) -> Iterable[Option]:
 
 
 def _with_value(name: str, rest: list[str]) -> Option:
-    if name in VALUELESS or (rest and OPTION.match(rest[0])):
+    if name in VALUELESS:
         return (name,)
-    if not rest:
-        raise ValueError(f"the option {name} lacks its value")
-    return (name, rest.pop(0))
+    if rest and not OPTION.match(rest[0]):
+        return (name, rest.pop(0))
+    if name in TAKE_VALUES:
+        raise ValueError(f"gives {name} no value")
+    return (name,)  # one that we do not know
+
+
+def written(options: Iterable[Option]) -> list[str]:
+    """Give words that `run_options` reads as these options."""
+    return [word for option in options for word in _written(option)]
+
+
+def _written(option: Option) -> Option:
+    if len(option) == 2 and OPTION.match(option[1]):
+        return ("=".join(option),)
+    return option
 
 
 def flatten(options: Iterable[Option]) -> tuple[str, ...]:

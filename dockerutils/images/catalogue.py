@@ -50,43 +50,56 @@ class Catalogue:
         """Name all images, in order."""
         return tuple(sorted({*self.built, *self.project.config.images}))
 
+    @cached_property
+    def _made(self) -> frozenset[str]:
+        return frozenset(self.built)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names)
+
     def find(self, name: str) -> Image:
         """Give an image by its name; raise `ProjectError` for one that there is not."""
-        if name not in self.names:
+        if name not in self._known:
             raise self._unknown(name)
         source = self._source(name)
         settings = self.project.config.settings(name)
+        if self._lacks_dockerfile(source):
+            raise self._unmade(source)
         return Image(
             name=name,
             reference=Reference(self._repository(source), self._tag(name, source)),
             settings=settings,
             source=source,
-            built=source in self.built,
+            built=source in self._made,
         )
 
     @cached_property
     def siblings(self) -> dict[str, tuple[Image, ...]]:
-        """Give the images that this project makes by their repositories.
-
-        Raises `ConfigError` where two would get the same name and tag.
-        """
+        """Give the images that this project makes by their repositories."""
         found: dict[str, tuple[Image, ...]] = {}
         for name in self.built:
             image = self.find(name)
-            twins = found.get(image.reference.repository, ())
-            for twin in twins:
-                if twin.reference == image.reference:
+            repository = image.reference.repository
+            found[repository] = (*found.get(repository, ()), image)
+        return found
+
+    def check_names(self) -> None:
+        """Raise `ConfigError` where two images would get the same name and tag."""
+        for images in self.siblings.values():
+            first: dict[str, Image] = {}
+            for image in images:
+                twin = first.setdefault(image.reference.tag, image)
+                if twin is not image:
                     raise ConfigError(
-                        f"the images {twin.name} and {name} would both be {image.reference}.",
+                        f"the images {twin.name} and {image.name} would both be {image.reference}.",
                         "Rename one of their folders, or give one a `name` or a `tag`.",
                     )
-            found[image.reference.repository] = (*twins, image)
-        return found
 
     def _source(self, name: str) -> str:
         """Follow synthetic images to the one that has a name of its own."""
         passed = [name]
-        while passed[-1] not in self.built:
+        while passed[-1] not in self._made:
             following = self.project.config.settings(passed[-1]).image
             if following is None:
                 break
@@ -110,17 +123,26 @@ class Catalogue:
         own = self.project.config.settings(name).tag
         return own or self.project.config.settings(source).tag or self.project.tag
 
+    def _lacks_dockerfile(self, name: str) -> bool:
+        """Tell whether a folder stands for an image that is neither made here nor elsewhere."""
+        elsewhere = self.project.config.settings(name).prefix is False
+        return name in self.project.folders and name not in self._made and not elsewhere
+
+    def _unmade(self, name: str) -> ProjectError:
+        return ProjectError(
+            f"{TREE}/{name}/ has no Dockerfile.",
+            f"Write {self.project.dockerfile(name)}, or name another image.",
+        )
+
     def _unknown(self, name: str) -> ProjectError:
         if name in RESERVED:
             return ProjectError(f"`{name}` is a word of build-image and cannot be an image's name.")
         if name in self.project.folders:
-            return ProjectError(
-                f"{TREE}/{name}/ has no Dockerfile.",
-                f"Write {self.project.dockerfile(name)}, or name another image.",
-            )
+            return self._unmade(name)
         if not self.names:
             return ProjectError(
                 f"there is no image {name}, nor any other: no folder of {TREE}/ has a Dockerfile."
             )
         hint = f"The images of this project: {', '.join(self.names)}."
-        return ProjectError(f"there is no image {name}{closest(name, self.names) or '.'}", hint)
+        likely = closest(name, self.names) or closest(name.lower(), self.names)
+        return ProjectError(f"there is no image {name}{likely or '.'}", hint)

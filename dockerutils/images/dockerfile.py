@@ -17,6 +17,9 @@ from dockerutils.naming import Reference
 
 BUILDER = "builder"
 BUILD_ARG = "--build-arg"
+# What docker build options say of the result, which a stage must not be put in the place of.
+RESULT_OPTIONS = ("-t", "--tag", "--target", "-o", "--output", "--iidfile", "--metadata-file")
+RESULT_SWITCHES = ("--push", "--load")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class DockerfileReading:
             label=reference.repository,
             target=stage.name,
             no_cache=False,
+            options=without_results(own.options),
         )
         return (docker_cli.build(builder, talks=True),)
 
@@ -137,6 +141,18 @@ def build_options(image: Image, expansion: Expansion, request: BuildRequest) -> 
         words += [BUILD_ARG, text]
         arguments |= _argument(text, expansion.environ)
     return BuildOptions(tuple(words), variables, arguments)
+
+
+def without_results(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the options that name or place what a build makes, with their values."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word in RESULT_OPTIONS:
+            next(rest, None)
+        elif word.partition("=")[0] not in (*RESULT_OPTIONS, *RESULT_SWITCHES):
+            kept.append(word)
+    return tuple(kept)
 
 
 def _argument(word: str, environ: Mapping[str, str]) -> dict[str, str | None]:

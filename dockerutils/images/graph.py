@@ -20,8 +20,14 @@ class Node:
     reading: Reading
     bases: tuple[str, ...]
     stand_ins: Mapping[str, str]
-    siblings: frozenset[str] = frozenset()  # the names in the sources that mean siblings
-    strangers: tuple[str, ...] = ()
+    siblings: Mapping[str, str]  # the names in the sources that mean siblings, and which
+    foreign: tuple[str, ...]  # the names in the sources whose repository is no sibling's
+    strangers: tuple[str, ...]
+
+    @property
+    def has_locals(self) -> bool:
+        """Tell whether it names images that only this engine may have: no `--pull` finds them."""
+        return bool(self.siblings or self.stand_ins or self.strangers)
 
 
 @dataclass
@@ -49,8 +55,9 @@ class Graph:
     def order(self, names: Iterable[str]) -> list[Node]:
         """Give the named images and all siblings below them: bases first, each once.
 
-        Raises `ProjectError` for images that stand on each other.
+        Raises `ProjectError` for images that stand on each other, `ConfigError` for two of a name.
         """
+        self.catalogue.check_names()
         done: dict[str, Node] = {}
         for name in names:
             self._visit(name, done)
@@ -77,9 +84,9 @@ class Graph:
         expansion = Expansion(self.catalogue.project, self.environ, image.name)
         reading = self.recipes[image.settings.type or "dockerfile"](image, expansion, self.request)
         strangers: list[str] = []
-        siblings = {use.name: self._sibling(use, strangers) for use in reading.uses}
-        meant = {name: sibling for name, sibling in siblings.items() if sibling}
-        stand_ins = {name: self.substitute[name] for name in siblings if name in self.substitute}
+        uses = {use.name: self._sibling(use, strangers) for use in reading.uses}
+        meant = {name: sibling for name, sibling in uses.items() if sibling}
+        stand_ins = {name: self.substitute[name] for name in uses if name in self.substitute}
         untagged = {
             name: str(sibling.reference)
             for name, sibling in meant.items()
@@ -90,14 +97,15 @@ class Graph:
             reading=reading,
             bases=tuple(dict.fromkeys(sibling.name for sibling in meant.values())),
             stand_ins={**stand_ins, **untagged},
-            siblings=frozenset(meant),
+            siblings={name: sibling.name for name, sibling in meant.items()},
+            foreign=tuple(name for name in uses if not self._candidates(name)),
             strangers=tuple(strangers),
         )
 
     def _sibling(self, use: NamedImage, strangers: list[str]) -> Image | None:
         """Give the sibling that is meant; one with another tag is none, and noted."""
-        repository, tag = split_reference(use.name)
-        candidates = self.catalogue.siblings.get(repository, ())
+        tag = split_reference(use.name)[1]
+        candidates = self._candidates(use.name)
         for image in candidates:
             if tag in ("", image.reference.tag):
                 return image
@@ -106,12 +114,17 @@ class Graph:
             strangers.append(f"{use.place} names {use.name}, but this project builds {here}.")
         return None
 
+    def _candidates(self, name: str) -> tuple[Image, ...]:
+        return self.catalogue.siblings.get(split_reference(name)[0], ())
+
 
 def cycle(path: list[str], nodes: Mapping[str, Node]) -> ProjectError:
     """Describe images that stand on each other."""
     ring = path[path.index(path[-1]) :]
-    places = (use.place for use in nodes[ring[0]].reading.uses)
-    return ProjectError(
-        f"these images stand on each other: {' → '.join(ring)}.",
-        f"Take one of the FROM or COPY --from lines away; see {next(places)}.",
-    )
+    first = nodes[ring[0]]
+    place = next(use.place for use in first.reading.uses if first.siblings.get(use.name) == ring[1])
+    if len(ring) == 2:
+        message = f"the image {ring[0]} stands on itself."
+    else:
+        message = f"these images stand on each other: {' → '.join(ring)}."
+    return ProjectError(message, f"Take one of the FROM or COPY --from lines away; see {place}.")

@@ -1,0 +1,247 @@
+"""Starting processes: real ones, such as sh, and none of docker's."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dockerutils.command import Command, Secret
+from dockerutils.errors import CommandFailed, EngineError
+from dockerutils.runner import Answer, DryRunner, ShellRunner, Signals, printed_line
+from dockerutils.terminal import Terminal
+
+
+def shell(script: str, **more: str | Secret) -> Command:
+    return Command(("sh", "-c", script), more)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> ShellRunner:
+    return ShellRunner(Terminal(sys.stdout, sys.stderr), dict(os.environ), tmp_path)
+
+
+def test_a_command_is_printed_once_and_before_it_runs(capfd: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(sys.stdout, sys.stderr)  # the streams as they are captured here
+    ShellRunner(terminal, os.environ, Path.cwd()).run(shell("echo out; echo err >&2"))
+
+    assert ("out\n", "sh -c 'echo out; echo err >&2'\nerr\n") == capfd.readouterr()
+
+
+def test_what_is_talk_goes_to_standard_error(
+    runner: ShellRunner, capfd: pytest.CaptureFixture[str]
+) -> None:
+    runner = ShellRunner(Terminal(sys.stdout, sys.stderr, quiet=True), os.environ, runner.here)
+    runner.run(Command(("echo", "an-id"), talks=True))
+
+    assert ("", "an-id\n") == capfd.readouterr()
+
+
+def test_a_failure_has_the_status_of_the_command(runner: ShellRunner) -> None:
+    with pytest.raises(CommandFailed, match="sh ended with status 42") as caught:
+        runner.run(shell("exit 42"))
+
+    assert 42 == caught.value.status
+
+
+@pytest.mark.parametrize(("script", "status"), [("exit 0", 0), ("exit 3", 3), ("kill $$", 143)])
+def test_a_command_that_was_handed_the_terminal_may_end_as_it_likes(
+    runner: ShellRunner, script: str, status: int
+) -> None:
+    assert status == runner.hand_over(shell(script))
+
+
+def test_a_command_gets_our_environment_and_its_own_variables(runner: ShellRunner) -> None:
+    given = ShellRunner(runner.terminal, {"PATH": os.environ["PATH"], "A": "1"}, runner.here)
+    command = shell('echo "$A $B $C"', B="two", C=Secret("h1dden", "$X"))
+
+    assert Answer(0, "1 two h1dden\n", "") == given.read(command)
+
+
+def test_a_command_runs_in_its_folder(runner: ShellRunner, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+
+    answer = runner.read(Command(("pwd",), folder=tmp_path / "sub"))
+    assert f"{tmp_path / 'sub'}\n" == answer.output
+
+
+def test_a_command_reads_our_standard_input(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from dockerutils.runner import ShellRunner; from dockerutils.command import Command\n"
+        "from dockerutils.terminal import Terminal\n"
+        "runner = ShellRunner(Terminal(sys.stdout, sys.stderr), os.environ, Path('/'))\n"
+        "runner.run(Command(('cat',)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=b"a\0b", capture_output=True)
+    assert b"a\0b" == done.stdout
+
+
+def test_a_question_is_not_printed_and_reads_nothing(
+    runner: ShellRunner, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = runner.read(shell("cat; echo asked; echo oops >&2; exit 5"))
+
+    assert Answer(5, "asked\n", "oops\n") == answer
+    assert ("", "") == capfd.readouterr()
+
+
+def test_a_question_is_a_comment_when_we_are_verbose(tmp_path: Path) -> None:
+    terminal = Terminal(io.StringIO(), io.StringIO())
+    ShellRunner(terminal, os.environ, tmp_path, verbose=True).read(shell("true\ntrue"))
+
+    assert isinstance(terminal.err, io.StringIO)
+    assert "# asked: sh -c 'true\n# true'\n" == terminal.err.getvalue()
+
+
+def test_an_answer_that_is_no_utf_8_is_readable(runner: ShellRunner) -> None:
+    assert "a\ufffdb" == runner.read(shell(r"printf 'a\377b'")).output
+
+
+def test_a_missing_docker_says_what_to_install(runner: ShellRunner, tmp_path: Path) -> None:
+    lonely = ShellRunner(runner.terminal, {"PATH": str(tmp_path)}, tmp_path)
+    with pytest.raises(EngineError, match="the program docker was not found") as caught:
+        lonely.run(Command(("docker", "ps")))
+
+    assert 1 == caught.value.status
+    assert "Install Docker's command line" in caught.value.hint
+
+
+def test_another_missing_program_is_named(runner: ShellRunner) -> None:
+    with pytest.raises(EngineError, match="the program no-such was not found") as caught:
+        runner.read(Command(("no-such",)))
+
+    assert "Install no-such, or put it on the PATH." == caught.value.hint
+
+
+def test_a_program_that_cannot_be_run_is_named(runner: ShellRunner, tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\n")
+    with pytest.raises(CommandFailed, match=r"docker cannot be started: Permission denied\."):
+        runner.run(Command((str(tmp_path / "docker"),)))
+
+
+def test_a_folder_that_is_gone_is_named(runner: ShellRunner, tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match=r"the folder .*gone is gone"):
+        runner.run(Command(("true",), folder=tmp_path / "gone"))
+
+
+def test_a_word_that_no_process_can_have_is_an_error(runner: ShellRunner) -> None:
+    with pytest.raises(CommandFailed, match=r"cannot be started: embedded null byte\."):
+        runner.run(Command(("echo", "a\0b")))
+
+
+def test_words_that_are_too_long_are_an_error(runner: ShellRunner) -> None:
+    with pytest.raises(CommandFailed, match=r"cannot be started: Argument list too long\."):
+        runner.run(Command(("true", "x" * 3_000_000)))
+
+
+# Waits until its parent catches the last of the signals, sends one, and ends at the same one.
+SENDER = """
+import os, re, signal, sys, time
+number = int(sys.argv[1])
+signal.signal(number, lambda *_: sys.exit(int(sys.argv[2])))
+def caught():
+    with open(f"/proc/{os.getppid()}/status") as status:
+        return int(re.search(r"SigCgt:\\s*(\\w+)", status.read())[1], 16)
+while not caught() >> (signal.SIGHUP - 1) & 1:
+    time.sleep(0.01)
+os.kill(os.getppid(), number)
+time.sleep(60)
+"""
+PARENT = """
+import os, sys
+from pathlib import Path
+from dockerutils.command import Command
+from dockerutils.errors import DockerutilsError
+from dockerutils.runner import ShellRunner
+from dockerutils.terminal import Terminal
+runner = ShellRunner(Terminal(sys.stdout, sys.stderr), os.environ, Path("/"))
+command = Command((sys.executable, "-c", *sys.argv[2:]))
+try:
+    print("status", getattr(runner, sys.argv[1])(command))
+except DockerutilsError as error:
+    print(error.status, error)
+"""
+
+
+def signalled(how: str, number: int, child_status: int) -> str:
+    """Give what our process says when a signal reached only it, away from any terminal."""
+    words = [sys.executable, "-c", PARENT, how, SENDER, str(int(number)), str(child_status)]
+    return subprocess.run(
+        words, capture_output=True, text=True, start_new_session=True, timeout=50
+    ).stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("child_status", [0, 1])
+def test_a_signal_is_passed_on_and_ends_the_work_when_the_command_has_ended(
+    number: int, status: int, child_status: int
+) -> None:
+    expected = f"{status} interrupted while {sys.executable} was running."
+    assert expected == signalled("run", number, child_status)
+
+
+def test_a_signal_leaves_the_status_to_a_command_that_has_the_terminal() -> None:
+    assert "status 7" == signalled("hand_over", signal.SIGINT, 7)
+
+
+def test_a_signal_that_came_while_the_command_started_reaches_it() -> None:
+    signals = Signals()
+    signals.take(signal.SIGTERM, None)
+    with subprocess.Popen(["sleep", "60"], text=True) as process:
+        signals.attach(process)
+
+    assert -signal.SIGTERM == process.returncode
+
+
+def test_the_handlers_of_signals_are_put_back(runner: ShellRunner) -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    runner.run(shell("true"))
+
+    assert before == [signal.getsignal(number) for number in numbers]
+
+
+def dry(here: Path) -> tuple[DryRunner, io.StringIO]:
+    out = io.StringIO()
+    return DryRunner(Terminal(out, io.StringIO()), here), out
+
+
+def test_a_dry_run_writes_a_script_that_knows_its_folder(tmp_path: Path) -> None:
+    here = tmp_path / "it's $here"
+    here.mkdir()
+    runner, out = dry(here)
+    runner.begin()
+    runner.run(shell("pwd"))
+    assert 0 == runner.hand_over(shell("false"))
+    runner.run(shell("echo never"))
+
+    done = subprocess.run(["sh"], input=out.getvalue(), capture_output=True, text=True, cwd="/")
+    assert (1, f"{here}\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_a_dry_run_refuses_questions(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="a dry run cannot ask: docker ps"):
+        dry(tmp_path)[0].read(Command(("docker", "ps")))
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        (None, "docker ps"),
+        ("/a/b", "docker ps"),
+        ("/a", "(cd .. && docker ps)"),
+        ("/a/it's", "(cd '../it'\"'\"'s' && docker ps)"),
+    ],
+)
+def test_a_line_to_paste_goes_to_its_folder(folder: str | None, expected: str) -> None:
+    command = Command(("docker", "ps"), folder=Path(folder) if folder else None)
+
+    assert expected == printed_line(command, Path("/a/b"))
