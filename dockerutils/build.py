@@ -17,7 +17,7 @@ from dockerutils.errors import (
     ProjectError,
     UsageError,
 )
-from dockerutils.images.catalogue import Catalogue
+from dockerutils.images.catalogue import RESERVED, Catalogue
 from dockerutils.images.graph import Graph, Node
 from dockerutils.images.recipe import BuildRequest
 from dockerutils.images.recipes import RECIPES
@@ -89,6 +89,11 @@ def open_graph(session: Session, requested: Iterable[str], options: BuildOptions
     for check, name in ((check_tag, options.image_tag), (check_repository, options.image_name)):
         if name:
             check_word(check, name)
+    for name in RESERVED:
+        if name in session.project.folders:
+            session.terminal.warn(
+                f"docker/{name}/ is passed over: `{name}` is a word of build-image; rename the folder."
+            )
     catalogue = Catalogue(
         session.project, frozenset(requested), options.image_tag, options.image_name
     )

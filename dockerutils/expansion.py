@@ -15,8 +15,12 @@ from dockerutils.project import Project
 
 Value = TypeVar("Value")
 
-# Docker's own command line reads these, so a container's value cannot be handed over in them.
-READ_BY_DOCKER = ("DOCKER_", "BUILDX_", "BUILDKIT_", "COMPOSE_", "LD_", "XDG_", "OTEL_")
+# Docker's own command line reads these, so a container's value cannot be handed over in them. They
+# hold places and switches, no secrets; DOCKER_AUTH_CONFIG does, and is not among them.
+READ_BY_DOCKER = (
+    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS", "DOCKER_CERT_PATH"),
+    *("DOCKER_API_VERSION", "DOCKER_BUILDKIT", "DOCKER_CLI_", "BUILDX_", "LD_", "XDG_", "OTEL_"),
+)
 READ_BY_EVERYTHING = frozenset(
     (
         *("PATH", "HOME", "USER", "SHELL", "TERM", "TMPDIR", "LANG", "PWD"),
@@ -91,5 +95,4 @@ class Expansion:
 
 def reserved(name: str) -> bool:
     """Tell whether a variable of this name would change what docker's command line does."""
-    proxy = name.lower().endswith("_proxy")
-    return proxy or name in READ_BY_EVERYTHING or name.startswith(READ_BY_DOCKER)
+    return name in READ_BY_EVERYTHING or name.startswith(READ_BY_DOCKER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -51,6 +50,8 @@ class Project:
     @cached_property
     def mark(self) -> str:
         """The label's value that tells this project's and user's containers from all others."""
+        import hashlib  # noqa: PLC0415  # only runs and their containers need it
+
         digest = hashlib.sha256(os.fsencode(self.root.resolve())).hexdigest()
         return f"{digest[:12]}/{self.user}"
 

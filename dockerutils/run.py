@@ -246,7 +246,7 @@ class RunCommand:
             "--rm": self.options.keep,
             "--detach": self.options.detach is False,
         }
-        over = {variable(("--env", text)) for text in self.options.env}
+        over = self._given_variables()
         for option in options:
             if said.get(option[0]) or variable(option) in over:
                 continue
@@ -254,6 +254,16 @@ class RunCommand:
                 yield self._assigned(key, option[1], variables)
             else:
                 yield from self._expansion.options(key, (option,))
+
+    def _given_variables(self) -> set[str]:
+        """Name the variables that the command line sets, in its files as well.
+
+        For docker alone any `--env` would win over an `--env-file`.
+        """
+        words = [*self.options.env]
+        for path in self.options.env_file:
+            words += (self.session.here / path).read_text("utf-8", "replace").splitlines()
+        return {variable(("--env", word.strip())) for word in words} - {""}
 
     def _assigned(self, key: str, text: str, variables: dict[str, Secret]) -> Option:
         assigned = self._expansion.assignment(key, text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import os
 import pwd
-import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class Session:
     here: Path
     interactive: bool = False
     dry: bool = False
-    token: Callable[[], str] = lambda: secrets.token_hex(3)
+    token: Callable[[], str] = lambda: os.urandom(3).hex()
 
     @property
     def docked(self) -> bool:

@@ -62,7 +62,7 @@ def test_any_cfg_notation_means_the_same_as_its_toml(text: str) -> None:
 
 def test_synthetic_and_strange_names_are_kept() -> None:
     config = ini(
-        '[dockerutils]\nname = Caf\u00e9 "x"\nsubstitute = a:1=b c=d\n'
+        '[dockerutils]\nname = Caf\u00e9 "x"\nsubstitute = a:1=x c=d a:1=b\n'
         "[run_image]\nsynthetic_images = b c, d.e\n[d.e]\nname=dev\n[b c]\nname=d.e\n",
         FOLDERS,
     )

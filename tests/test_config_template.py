@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dockerutils.config.template import Scope, UnsetVariable, names_environment
@@ -78,6 +78,7 @@ PIECES = st.sampled_from(
 
 
 @settings(max_examples=60, deadline=None)
+@example("$A{user}")
 @given(st.lists(PIECES).map("".join))
 def test_what_is_shown_of_a_secret_means_the_same_to_a_shell(text: str) -> None:
     secret = SCOPE.secret(text)

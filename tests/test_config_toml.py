@@ -155,6 +155,10 @@ def test_an_image_that_there_is_not_is_warned_of_with_the_closest_one() -> None:
     ) == toml("[image.dew]\ntag = '1'\n").warnings
 
 
+def test_a_name_behind_the_projects_prefix_is_made_valid_later() -> None:
+    assert "My Image" == toml("[image.dev]\nname = 'My Image'\n").images["dev"].name
+
+
 def test_tables_of_pyproject_are_read_below_tool_dockerutils() -> None:
     text = (
         "[project]\nname = 'x'\n[tool.dockerutils]\nname = 'shop'\n[tool.dockerutils.image.dev]\n"
@@ -191,7 +195,7 @@ def test_toml_that_ends_too_early_is_told() -> None:
 def test_every_value_knows_its_line() -> None:
     config = toml(
         '''\
-        # first
+        # first: an open [ and it's open, too
         [image.dev] # [image.no]
         volumes = [
             "a:/b", # tag = 1

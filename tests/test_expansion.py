@@ -77,11 +77,12 @@ def test_a_key_without_a_known_place_is_named_all_the_same() -> None:
         ("TOKEN=$TOKEN", "TOKEN", {}),
         ("TOKEN=${TOKEN}", "TOKEN", {}),
         ("A=$TOKEN", "A", {"A": Secret("h1dden", '"$TOKEN"')}),
-        ("TOKEN=$TOKEN!", "TOKEN", {"TOKEN": Secret("h1dden!", '"$TOKEN!"')}),
+        ("TOKEN=$TOKEN!", "TOKEN", {"TOKEN": Secret("h1dden!", '"$TOKEN"\'!\'""')}),
         ('A=`"\\$$${TOKEN}', "A", {"A": Secret('`"\\$h1dden', '"\\`\\"\\\\\\$${TOKEN}"')}),
         ("A={user}$TOKEN", "A", {"A": Secret("aliceh1dden", '"alice$TOKEN"')}),
         ("HTTP_PROXY=$HTTP_PROXY", "HTTP_PROXY", {}),
-        ("no_proxy=x$EMPTY", "no_proxy=x", {}),
+        ("no_proxy=x$EMPTY", "no_proxy", {"no_proxy": Secret("x", '"x$EMPTY"')}),
+        ("PATH=x$EMPTY", "PATH=x", {}),
     ],
 )
 def test_a_value_from_the_environment_goes_through_dockers_environment(
@@ -97,12 +98,14 @@ def test_a_variable_that_is_passed_on_to_its_own_name_has_to_be_set() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["DOCKER_HOST", "BUILDX_BUILDER", "PATH", "HOME", "https_proxy", "NO_PROXY", "SSH_AUTH_SOCK"],
+    ["DOCKER_HOST", "DOCKER_TLS_VERIFY", "BUILDX_BUILDER", "PATH", "HOME", "SSH_AUTH_SOCK"],
 )
 def test_a_variable_that_docker_reads_itself_is_reserved(name: str) -> None:
     assert reserved(name)
 
 
-@pytest.mark.parametrize("name", ["TOKEN", "SSH_KEY", "SSH_API_KEY", "MY_DOCKER_HOST", "path"])
+@pytest.mark.parametrize(
+    "name", ["TOKEN", "SSH_KEY", "DOCKER_AUTH_CONFIG", "https_proxy", "MY_DOCKER_HOST", "path"]
+)
 def test_other_variables_are_not_reserved(name: str) -> None:
     assert not reserved(name)

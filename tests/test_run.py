@@ -234,3 +234,16 @@ def test_odd_names_make_names_that_docker_takes(projects: Projects, name: str) -
     assert re.fullmatch(r"[a-z0-9][\w.-]+", words[words.index("--name") + 1], re.ASCII)
     assert re.fullmatch(r"[a-z0-9]+(-+[a-z0-9]+)*:alice", words[-1])
     assert f"dockerutils.run.image={name}" in words
+
+
+def test_a_variable_of_an_env_file_on_the_command_line_wins_over_the_configured_one(
+    projects: Projects,
+) -> None:
+    root = projects.images("dev", config="[dev]\nenvironment=-e MODE=prod -e KEEP=1\n")
+    (root / "mine.env").write_text("# mine\nMODE=dev\nOTHER\n")
+    session, runner = fake_session(root)
+
+    run_image(session, "dev", (), RunOptions(env_file=("mine.env",)))
+
+    assert "--env KEEP=1" in runner.lines[0]
+    assert "MODE" not in runner.lines[0]

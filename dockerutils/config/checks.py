@@ -51,7 +51,7 @@ class ImageChecks:
 
     def _check_purpose(self, image: str, settings: ImageSettings) -> None:
         """Warn of an image that is neither made here nor said to be elsewhere."""
-        if image in self.folders or settings.image or settings.type or settings.prefix is False:
+        if image in self.folders or settings.image or settings.prefix is False:
             return
         if settings.name:
             sentence = f"is `{settings.name}`, {self._stranger(settings.name)}"

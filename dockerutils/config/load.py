@@ -9,7 +9,6 @@ from pathlib import Path
 
 from dockerutils.config.ini import read_ini
 from dockerutils.config.model import Config
-from dockerutils.config.toml import read_toml
 from dockerutils.errors import ConfigError
 
 INI = Path("docker/dockerutils.cfg")
@@ -66,13 +65,22 @@ def read_text(path: Path, shown: str) -> str:
         ) from error
 
 
+def _read_toml(
+    text: str, file: str, folders: Collection[str], table: tuple[str, ...] = ()
+) -> Config | None:
+    # Most projects have no TOML file of ours, and its parser takes long to import.
+    from dockerutils.config.toml import read_toml  # noqa: PLC0415
+
+    return read_toml(text, file, folders, table)
+
+
 def _read_pyproject(text: str, file: str, folders: Collection[str]) -> Config | None:
     # Most pyproject files have no table of ours, and parsing TOML costs more than looking.
-    return read_toml(text, file, folders, TABLE) if "dockerutils" in text else None
+    return _read_toml(text, file, folders, TABLE) if "dockerutils" in text else None
 
 
 READERS: Mapping[Path, Reader] = {
     INI: read_ini,
-    TOML: read_toml,
+    TOML: _read_toml,
     PYPROJECT: _read_pyproject,
 }

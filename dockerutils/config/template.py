@@ -65,7 +65,15 @@ class Scope:
             return f"${{{match['bare']}}}"  # the field that follows could lengthen the name
         if match["bare"] or match["braced"]:
             return match[0]
-        return SHELL_SPECIAL.sub(r"\\\1", self._value(match) if match["rest"] is None else match[0])
+        return double_quoted(self._value(match) if match["rest"] is None else match[0])
+
+
+def double_quoted(text: str) -> str:
+    """Write literal text for the inside of a shell's double quotes.
+
+    An interactive shell would replace `!` even there, so that stands in single quotes between.
+    """
+    return SHELL_SPECIAL.sub(r"\\\1", text).replace("!", "\"'!'\"")
 
 
 def names_environment(text: str) -> bool:

@@ -91,7 +91,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """The stages, the uses of images that are no stage of it, and the ids of build secrets.
+    """The stages, the uses of images that are no stage of it, and what of secrets is mounted.
 
     Uses are in order of appearance, an image that is used twice is there twice; each secret is
     there once, and as written where its id holds a variable.
@@ -100,6 +100,7 @@ class Dockerfile:
     stages: tuple[Stage, ...]
     images: tuple[ImageUse, ...]
     secrets: tuple[str, ...]
+    ssh: bool = False  # whether the agent is mounted
 
     def stage(self, name: str) -> Stage | None:
         """Return the stage that `--target NAME` builds: the last of that name, in any case."""
@@ -147,6 +148,7 @@ class _Reading:
         self.by_name: dict[str, int] = {}
         self.uses: list[ImageUse] = []
         self.secrets: dict[str, None] = {}
+        self.ssh = False
         self.readers: dict[str, Callable[[Instruction, int], None]] = {
             "arg": self._arg,
             "from": self._from,
@@ -171,7 +173,7 @@ class _Reading:
             line = max(1, len(self.source.lines) - (not self.source.lines[-1]))
             raise DockerfileError("The Dockerfile has no FROM, so there is nothing to build.", line)
         images = (use for use in self.uses if self._is_image(use))
-        return Dockerfile(tuple(self.stages), tuple(images), tuple(self.secrets))
+        return Dockerfile(tuple(self.stages), tuple(images), tuple(self.secrets), self.ssh)
 
     def _is_image(self, use: ImageUse) -> bool:
         """Tell whether --from names an image.
@@ -262,7 +264,9 @@ class _Reading:
             if key.lower() == "from" and value:
                 start = len("--mount=") + found.start(group) + len(key + equals)
                 self._use(instruction, "RUN", flag, start, start + len(value))
-        if fields.get("type", "").lower() == "secret":
+        kind = fields.get("type", "").lower()
+        self.ssh = self.ssh or kind == "ssh"
+        if kind == "secret":
             secret = _secret_id(fields)
             if secret:
                 self.secrets[secret] = None

@@ -1,0 +1,1 @@
+"""What our commands cost beside the ones that they stand for: `python -m benchmarks`."""

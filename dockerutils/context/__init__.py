@@ -1,0 +1,1 @@
+"""The build context: which files docker sends, and whether they changed."""
