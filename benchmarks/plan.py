@@ -13,7 +13,8 @@ from benchmarks.processes import SCRIPTS, Place
 from dockerutils.build import BuildOptions, build_images
 from dockerutils.engine import NoEngine
 from dockerutils.runner import DryRunner
-from dockerutils.session import Session, open_project
+from dockerutils.session import Session
+from dockerutils.startup import open_project
 from dockerutils.terminal import Terminal
 
 SIZES = (20, 200, 2000)

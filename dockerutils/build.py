@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 
 from dockerutils import docker_cli
-from dockerutils.command import Command
 from dockerutils.config.model import check_repository, check_tag
 from dockerutils.config.substitute import VARIABLE, parse_substitutes
-from dockerutils.errors import (
-    CommandFailed,
-    ConfigError,
-    EngineError,
-    ProjectError,
-    UsageError,
-)
+from dockerutils.errors import ConfigError, ProjectError, UsageError
+from dockerutils.freshness import open_freshness
+from dockerutils.images.build_secrets import PIP_CONF, TEMPLATE
 from dockerutils.images.catalogue import RESERVED, Catalogue
-from dockerutils.images.graph import Graph, Node
-from dockerutils.images.recipe import BuildRequest
+from dockerutils.images.graph import Graph
+from dockerutils.images.recipe import BuildRequest, Node
 from dockerutils.images.recipes import RECIPES
 from dockerutils.session import Session
+from dockerutils.version.file import VERSION_FILE, refresh_version_file
+from dockerutils.version.git import VersionError
+from dockerutils.version.source import version_source
+from dockerutils.work import Outcome, Work, WorkOptions
 
 
 @dataclass(frozen=True)
@@ -38,28 +40,31 @@ class BuildOptions:
     quiet: bool = False
     verbose: bool = False
     json: bool = False
+    rebuild: bool = False
+    jobs: int = 0
 
     @property
     def request(self) -> BuildRequest:
         """What it asks of the images that are named."""
         return BuildRequest(
-            pull=self.pull_base,
             no_cache=self.no_cache,
             quiet=self.quiet,
             verbose=self.verbose,
-            target=self.target,
             build_args=self.build_arg,
         )
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one image."""
-
-    image: str
-    reference: str
-    state: str  # built, failed, or skipped because of `reason`
-    reason: str = ""
+    @property
+    def work(self) -> WorkOptions:
+        """How it goes about them; what is watched line by line is built one by one."""
+        watched = self.quiet or self.verbose
+        return WorkOptions(
+            request=self.request,
+            target=self.target,
+            force_bases=self.force_build_base,
+            pull=self.pull_base,
+            rebuild=self.rebuild,
+            jobs=1 if watched else self.jobs or os.cpu_count() or 1,
+        )
 
 
 def build_images(session: Session, names: tuple[str, ...], options: BuildOptions) -> None:
@@ -77,11 +82,75 @@ def build_images(session: Session, names: tuple[str, ...], options: BuildOptions
             "-i/--image-name gives one image another name, but several are named.",
             "Build them one by one.",
         )
-    work = Work(session, graph, requested, options)
-    outcomes = work.build(work.needed())
+    freshness = open_freshness(session.project, session.environ)
+    work = Work(session, graph, requested, options.work, freshness)
+    nodes = work.needed()
+    prepare(session, nodes)
+    with pip_conf(session, nodes):
+        outcomes = work.build(nodes)
+    tell(session, work, outcomes, options)
+    work.finish(outcomes)
+
+
+def tell(session: Session, work: Work, outcomes: list[Outcome], options: BuildOptions) -> None:
+    """Tell what became of the images: in words, as JSON, or their IDs alone."""
+    for text in work.freshness.contexts.summaries():
+        session.terminal.note(text)
+    unchanged = [one.image for one in outcomes if one.state == "unchanged"]
+    if unchanged:
+        verb = "are" if len(unchanged) > 1 else "is"
+        session.terminal.note(
+            f"{', '.join(unchanged)} {verb} up to date; --rebuild would build anyway."
+        )
     if options.json:
         report(session, outcomes)
-    work.finish(outcomes)
+    elif options.quiet:
+        for name in unchanged:
+            reference = str(work.graph.node(name).image.reference)
+            session.terminal.data(work.freshness.facts[reference].id)
+
+
+def prepare(session: Session, nodes: list[Node]) -> None:
+    """Write the version file, if the project has a tool for its version."""
+    root = session.project.root
+    if session.dry:
+        if version_source(root):
+            session.terminal.data("dockerutils genversion")
+        return
+    try:
+        refreshed = refresh_version_file(root, session.environ, session.runner.read)
+    except VersionError as error:
+        if any(node.reading.mentions(VERSION_FILE) for node in nodes):
+            raise
+        session.terminal.warn(f"no {VERSION_FILE} was written: {error.message}")
+        return
+    for text in refreshed.warnings if refreshed else ():
+        session.terminal.warn(text)
+    if refreshed and refreshed.changed:
+        session.terminal.note(f"{VERSION_FILE} is of version {refreshed.version}.")
+
+
+@contextlib.contextmanager
+def pip_conf(session: Session, nodes: list[Node]) -> Iterator[None]:
+    """Have pip.conf at the root while images are built that take it from there.
+
+    The older tool's way: it is a copy of pip.conf.template. A secret mount needs no copy.
+    """
+    template, copy = (session.project.root / name for name in (TEMPLATE, PIP_CONF))
+    wanted = any(node.reading.mentions(PIP_CONF) for node in nodes)
+    if not (wanted and template.is_file()) or copy.exists():
+        yield
+    elif session.dry:
+        session.terminal.data(f"cp {TEMPLATE} {PIP_CONF}")
+        yield
+        session.terminal.data(f"rm {PIP_CONF}")
+    else:
+        session.terminal.note(f"{PIP_CONF} is a copy of {TEMPLATE} while images are built.")
+        shutil.copyfile(template, copy)
+        try:
+            yield
+        finally:
+            copy.unlink(missing_ok=True)
 
 
 def open_graph(session: Session, requested: Iterable[str], options: BuildOptions) -> Graph:
@@ -92,7 +161,7 @@ def open_graph(session: Session, requested: Iterable[str], options: BuildOptions
     for name in RESERVED:
         if name in session.project.folders:
             session.terminal.warn(
-                f"docker/{name}/ is passed over: `{name}` is a word of build-image; rename the folder."
+                f"docker/{name}/ is passed over: `{name}` is a word of build-image; rename it."
             )
     catalogue = Catalogue(
         session.project, frozenset(requested), options.image_tag, options.image_name
@@ -136,122 +205,6 @@ def requested_images(catalogue: Catalogue, names: Iterable[str]) -> tuple[str, .
     return tuple(requested)
 
 
-@dataclass
-class Work:
-    """One run of build-image over several images."""
-
-    session: Session
-    graph: Graph
-    requested: tuple[str, ...]
-    options: BuildOptions
-    failures: list[CommandFailed] = field(default_factory=list)
-    ailment: EngineError | None = None
-
-    def needed(self) -> list[Node]:
-        """Give what is to be built, bases first: the requested images, and of the siblings below
-        them all if that was forced, else those that the engine does not have."""
-        nodes = self.graph.order(self.requested)
-        for node in nodes:
-            for stranger in node.strangers:
-                self.session.terminal.warn(stranger)
-        if self.options.force_build_base:
-            return nodes
-        below = [node for node in nodes if node.image.name not in self.requested]
-        there = self.session.engine.images(str(node.image.reference) for node in below)
-        needed = set(self.requested)
-        for node in reversed(nodes):
-            if node.image.name in needed:
-                needed |= {base for base in node.bases if self._reference(base) not in there}
-        return [node for node in nodes if node.image.name in needed]
-
-    def _reference(self, name: str) -> str:
-        return str(self.graph.node(name).image.reference)
-
-    def build(self, nodes: list[Node]) -> list[Outcome]:
-        """Build in this order; an image below which one failed is passed over.
-
-        An engine that cannot work fails the rest as well.
-        """
-        outcomes: dict[str, Outcome] = {}
-        for node in nodes:
-            broken = [base for base in node.bases if base in outcomes and outcomes[base].reason]
-            if self.ailment:
-                outcome = self._skip(node, self.ailment.message)
-            elif broken:
-                outcome = self._skip(node, f"{broken[0]}, which it stands on, was not built")
-            else:
-                outcome = self._build(node)
-            outcomes[node.image.name] = outcome
-        return list(outcomes.values())
-
-    def finish(self, outcomes: list[Outcome]) -> None:
-        """Raise what failed: the failure itself for one image, a summary for several."""
-        if not self.failures:
-            return
-        first = self.failures[0]
-        if len(outcomes) == 1:
-            raise first
-        lost = ", ".join(f"{one.image} ({one.state})" for one in outcomes if one.reason)
-        count = sum(1 for one in outcomes if one.reason)
-        for failure in self.failures:
-            self.session.terminal.error("build-image", failure.message, failure.hint)
-        raise CommandFailed(f"{count} of {len(outcomes)} images are missing: {lost}.", first.status)
-
-    def _skip(self, node: Node, reason: str) -> Outcome:
-        return Outcome(node.image.name, str(node.image.reference), "skipped", reason)
-
-    def _build(self, node: Node) -> Outcome:
-        name, reference = node.image.name, str(node.image.reference)
-        for step, command in self._steps(node):
-            try:
-                self.session.runner.run(command)
-            except CommandFailed as error:
-                message = f"{name} {step} ended with status {error.status}."
-                self.failures.append(self._explained(message, error))
-                return Outcome(name, reference, "failed", message)
-        return Outcome(name, reference, "built")
-
-    def _steps(self, node: Node) -> Iterator[tuple[str, Command]]:
-        """Give the commands, each with how a failure of it is told, after the image's name."""
-        settings = node.image.settings
-        if settings.pre_build_script:
-            yield "was not built: its pre_build_script", self._script(settings.pre_build_script)
-            node = self.graph.read_again(node.image.name)
-        for command in self._commands(node):
-            yield f"was not built: {' '.join(command.argv[:2])}", command
-        if settings.post_build_script:
-            yield "was built, but its post_build_script", self._script(settings.post_build_script)
-
-    def _commands(self, node: Node) -> Iterator[Command]:
-        """Give docker's commands; only the ID of an image that was asked for is data."""
-        request = self._request(node)
-        if request.pull and node.has_locals:
-            request = replace(request, pull=False)
-            yield from (docker_cli.pull(node.stand_ins.get(name, name)) for name in node.foreign)
-        for command in node.reading.commands(request, node.stand_ins):
-            yield command if self._named(node) else replace(command, talks=True)
-
-    def _request(self, node: Node) -> BuildRequest:
-        """Give what holds for one image: a stage that was asked for is one of the requested."""
-        named = self._named(node)
-        forced = self.options.force_build_base and bool(node.image.settings.pull_FROM_on_force)
-        pull = forced or (self.options.pull_base and named)
-        return replace(self.options.request, pull=pull, target=self.options.target if named else "")
-
-    def _named(self, node: Node) -> bool:
-        return node.image.name in self.requested
-
-    def _script(self, script: str) -> Command:
-        return Command(("sh", "-c", script), folder=self.session.project.root, talks=True)
-
-    def _explained(self, message: str, error: CommandFailed) -> CommandFailed:
-        """Add the reason that lies in the engine itself, if it lies there."""
-        self.ailment = self.session.engine.ailment()
-        if self.ailment is None:
-            return CommandFailed(message, error.status, "The reason stands above.")
-        return CommandFailed(f"{message}\n{self.ailment.message}", error.status, self.ailment.hint)
-
-
 def clean_images(session: Session, names: tuple[str, ...], options: BuildOptions) -> None:
     """Remove the tags of this project's images and of their stages, those that are there."""
     if len(names) > 1:
@@ -282,7 +235,7 @@ def report(session: Session, outcomes: list[Outcome]) -> None:
     """Write what became of each image as JSON."""
     there = session.engine.images(one.reference for one in outcomes)
     rows = [
-        {**asdict(one), "id": there.get(one.reference) if one.state == "built" else None}
+        {**asdict(one), "id": there.get(one.reference) if not one.reason else None}
         for one in outcomes
     ]
     session.terminal.data(json.dumps(rows, indent=2))

@@ -25,8 +25,8 @@ from dockerutils.containers import (
 )
 from dockerutils.errors import DockerutilsError, Interrupted, ProjectError, UsageError
 from dockerutils.run import RunOptions, run_image
-from dockerutils.session import Manner, open_session, standard_terminal
 from dockerutils.show import show_image
+from dockerutils.startup import Manner, open_session, standard_terminal
 
 DRY_RUN = flag("--dry-run", help="Print a shell script of the commands and run none of them.")
 ImageName = Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)]
@@ -50,6 +50,8 @@ BUILD_FLAGS = {
     "quiet": flag("-q", "--quiet", help="Print nothing but the image's ID."),
     "verbose": flag("-v", "--verbose", help="Print every line of the build, and our questions."),
     "json": flag("--json", help="Tell on standard output what became of each image."),
+    "rebuild": flag("--rebuild", help="Build also what has not changed."),
+    "jobs": flag("-j", "--jobs", metavar="N", help="Build N images side by side; 1: in turn."),
 }
 RUN_FLAGS = {
     "command": flag("-c", "--command", metavar="CMD", help="Run this instead of the configured."),

@@ -23,6 +23,14 @@ class Secret:
 
 
 @dataclass(frozen=True)
+class Stdin:
+    """What a process is fed, and the shell command that writes the same."""
+
+    text: str = field(repr=False)
+    shown: str
+
+
+@dataclass(frozen=True)
 class Command:
     """One process to start: its words, what its environment gets besides ours, and its folder.
 
@@ -34,6 +42,7 @@ class Command:
     environment: Mapping[str, str | Secret] = field(default_factory=dict)
     folder: Path | None = None
     talks: bool = False  # standard output is talk, not data: it goes to standard error
+    stdin: Stdin | None = None
 
     def __post_init__(self) -> None:
         if not all(isinstance(word, str) for word in self.argv):
@@ -45,7 +54,8 @@ class Command:
         ]
         # A shell assigns to identifiers only; docker takes `spring.datasource.url` as well.
         plain = all(IDENTIFIER.fullmatch(name) for name in self.environment)
-        return " ".join([*(() if plain else ("env",)), *variables, shlex.join(self.argv)])
+        line = " ".join([*(() if plain else ("env",)), *variables, shlex.join(self.argv)])
+        return f"{self.stdin.shown} | {line}" if self.stdin else line
 
     def variables(self) -> dict[str, str]:
         """Give the environment's additions with their real values."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dockerutils.command import Command, Secret
+from dockerutils.command import Command, Secret, Stdin
 
 # An image is ours if its label has its own name: images that stand on it inherit the label.
 IMAGE_LABEL = "dockerutils.image"
@@ -33,6 +33,8 @@ class Build:
     contexts: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     variables: Variables = field(default_factory=dict)
+    labels: tuple[tuple[str, str], ...] = ()
+    stdin: Stdin | None = None  # the Dockerfile, where the file itself will not do
 
 
 def build(what: Build, talks: bool) -> Command:
@@ -43,7 +45,8 @@ def build(what: Build, talks: bool) -> Command:
         for word in ("--build-context", f"{name}=docker-image://{image}")
     )
     words = [
-        *("docker", "build", "--tag", what.reference, "--file", str(what.dockerfile)),
+        *("docker", "build", "--tag", what.reference),
+        *("--file", "-" if what.stdin else str(what.dockerfile)),
         *_given("--target", what.target),
         *_switch("--pull", what.pull),
         *_switch("--no-cache", what.no_cache),
@@ -51,10 +54,11 @@ def build(what: Build, talks: bool) -> Command:
         *_given("--progress", what.progress),
         *contexts,
         *("--label", f"{IMAGE_LABEL}={what.label}"),
+        *(word for name, value in what.labels for word in ("--label", f"{name}={value}")),
         *what.options,
         ".",
     ]
-    return Command(tuple(words), what.variables, what.folder, talks)
+    return Command(tuple(words), what.variables, what.folder, talks, what.stdin)
 
 
 def run(
@@ -72,6 +76,11 @@ def pull(image: str) -> Command:
 def remove_images(references: Iterable[str]) -> Command:
     """Remove images, by name."""
     return Command(("docker", "image", "rm", *references), talks=True)
+
+
+def inspect_images(references: Iterable[str]) -> Command:
+    """Ask for all that is known of images, as a JSON list; status 1 if one is missing."""
+    return Command(("docker", "image", "inspect", *references))
 
 
 def list_images(references: Iterable[str]) -> Command:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from dockerutils import docker_cli
 from dockerutils.command import Command
@@ -15,14 +16,37 @@ from dockerutils.runner import Runner
 FULL = 64 * 2**20  # bytes; with less, an engine fails at the next layer
 
 
+NAMED_CONTEXTS = 23  # the first engine whose BuildKit takes images as named build contexts
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """An image on the engine: its ID, its layers' diff IDs, and its configuration."""
+
+    id: str
+    layers: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+        return self.config.get("Labels") or {}
+
+
 class Engine(Protocol):
     """Questions to the engine. They change nothing and are not printed."""
 
     def images(self, references: Iterable[str]) -> dict[str, str]:
         """Give the IDs of those of the named images that are there."""
 
+    def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
+        """Give what is known of those of the named images that are there."""
+
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
         """Give the names of the containers with all these labels, the newest first."""
+
+    def takes_named_contexts(self) -> bool:
+        """Tell whether a build can be given an image for a name in its Dockerfile."""
 
     def ailment(self) -> EngineError | None:
         """Tell what keeps the engine from working, if anything does."""
@@ -42,9 +66,29 @@ class CliEngine:
         lines = self._ask(docker_cli.list_images(named)).splitlines()
         return dict(line.rsplit(" ", 1) for line in lines if line)
 
+    def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
+        """Give what is known of those of the named images that are there.
+
+        Docker gives no names back: what is missing is told from its complaints.
+        """
+        named = list(dict.fromkeys(references))
+        if not named:
+            return {}
+        answer = self.runner.read(docker_cli.inspect_images(named))
+        present = without_missing(named, answer.errors)
+        found = [facts_of(one) for one in json.loads(answer.output or "[]")]
+        if len(found) == len(present) or len(named) == 1:
+            return dict(zip(present, found, strict=False))
+        return {name: one for each in named for name, one in self.facts([each]).items()}
+
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
         """Give the names of the containers with all these labels, the newest first."""
         return self._ask(docker_cli.list_containers(labels, stopped)).split()
+
+    def takes_named_contexts(self) -> bool:
+        """Tell whether a build can be given an image for a name in its Dockerfile."""
+        major = self._ask(docker_cli.server_version()).partition(".")[0].strip()
+        return not major.isdigit() or int(major) >= NAMED_CONTEXTS
 
     def ailment(self) -> EngineError | None:
         """Tell what keeps the engine from working, if anything does."""
@@ -71,6 +115,15 @@ class NoEngine:
         del references
         return {}
 
+    def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
+        """Know no image."""
+        del references
+        return {}
+
+    def takes_named_contexts(self) -> bool:
+        """Assume an engine of today."""
+        return True
+
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
         """Know no container."""
         del labels, stopped
@@ -78,6 +131,25 @@ class NoEngine:
 
     def ailment(self) -> None:
         """Know of none."""
+
+
+def facts_of(inspected: Mapping[str, Any]) -> ImageFacts:
+    """Take what we need of an inspected image."""
+    layers = (inspected.get("RootFS") or {}).get("Layers") or ()
+    return ImageFacts(inspected["Id"], tuple(layers), inspected.get("Config") or {})
+
+
+def without_missing(names: list[str], errors: str) -> list[str]:
+    """Give the names that docker does not complain of; raise `EngineError` for other complaints."""
+    lines = errors.strip().splitlines()
+    if any("no such image" not in line.lower() for line in lines):
+        raise no_answer(errors.strip())
+    return [name for name in names if not any(complains(line, name) for line in lines)]
+
+
+def complains(line: str, name: str) -> bool:
+    """Tell whether a complaint is about this image."""
+    return line.rstrip().rpartition(" ")[2] in (name, f"{name}:latest")
 
 
 def no_answer(errors: str) -> EngineError:

@@ -8,8 +8,9 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +28,13 @@ class Answer:
     errors: str
 
 
+Follow = Callable[[Command, Callable[[str], None]], None]
+"""Runs a command in the calling thread and hands its lines over as they come; not printed.
+
+Raises `CommandFailed`, and `Interrupted` once the user has ended what runs side by side.
+"""
+
+
 class Runner(Protocol):
     """Runs commands. The dry runner and the recording one of the tests are the same kind."""
 
@@ -38,6 +46,12 @@ class Runner(Protocol):
 
     def read(self, command: Command) -> Answer:
         """Ask a question that changes nothing: not printed, and no status is an error."""
+
+    def side_by_side(self) -> AbstractContextManager[Follow]:
+        """Run commands in several threads; signals end them all and come out as `Interrupted`."""
+
+    def line(self, command: Command) -> str:
+        """Give a command as it is printed here."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +89,44 @@ class ShellRunner:
         with caught_signals() as signals:
             process = self._start(command)
             signals.attach(process)
+            feed(process, command)
             process.wait()
         return exit_status(process), signals.came
 
+    @contextlib.contextmanager
+    def side_by_side(self) -> Iterator[Follow]:
+        """Run commands in several threads; signals end them all and come out as `Interrupted`."""
+        group = Group()
+        with caught_signals(group.end) as signals:
+            yield lambda command, take: self._follow(group, command, take)
+        if signals.came:
+            raise Interrupted("interrupted; what was running has ended.", 128 + signals.came[0])
+
+    def _follow(self, group: Group, command: Command, take: Callable[[str], None]) -> None:
+        if group.ended:
+            raise Interrupted("interrupted before it began.")
+        process = self._start(command, stdin=subprocess.DEVNULL, merged=True)
+        with group.member(process):
+            feed(process, command)
+            for line in process.stdout or ():
+                take(line)
+            process.wait()
+        status = exit_status(process)
+        if group.ended:
+            raise Interrupted(f"interrupted while {command.argv[0]} was running.")
+        if status:
+            raise CommandFailed(f"{command.argv[0]} ended with status {status}.", status)
+
+    def line(self, command: Command) -> str:
+        """Give a command as it is printed here."""
+        return printed_line(command, self.here)
+
     def _start(
-        self, command: Command, stdin: int | None = None, pipe: bool = False
+        self,
+        command: Command,
+        stdin: int | None = None,
+        pipe: bool = False,
+        merged: bool = False,
     ) -> subprocess.Popen[str]:
         talk = sys.stderr.fileno() if command.talks else None
         try:
@@ -87,9 +134,10 @@ class ShellRunner:
                 command.argv,
                 env={**self.environ, **command.variables()},
                 cwd=command.folder,
-                stdin=stdin,
-                stdout=subprocess.PIPE if pipe else talk,
-                stderr=subprocess.PIPE if pipe else None,
+                stdin=subprocess.PIPE if command.stdin else stdin,
+                stdout=subprocess.PIPE if pipe or merged else talk,
+                stderr=subprocess.PIPE if pipe else subprocess.STDOUT if merged else None,
+                start_new_session=merged,
                 encoding="utf-8",
                 errors="replace",
             )
@@ -122,6 +170,15 @@ class DryRunner:
         """Refuse: a dry run asks nobody."""
         raise EngineError(f"a dry run cannot ask: {command}")
 
+    @contextlib.contextmanager
+    def side_by_side(self) -> Iterator[Follow]:
+        """Print the lines one after the other."""
+        yield lambda command, _take: self.run(command)
+
+    def line(self, command: Command) -> str:
+        """Give a command as it is printed here."""
+        return printed_line(command, self.here)
+
     def begin(self) -> None:
         """Print the head of the script: it stops at the first failure, and knows its folder."""
         self.terminal.data(f"#!/bin/sh\nset -e\ncd {shlex.quote(str(self.here))}")
@@ -143,7 +200,8 @@ def exit_status(process: subprocess.Popen[str]) -> int:
 class Signals:
     """The signals that came while a process ran; it gets them, and decides what they mean."""
 
-    def __init__(self) -> None:
+    def __init__(self, also: Callable[[int], None] = lambda _number: None) -> None:
+        self.also = also
         self.came: list[int] = []
         self.process: subprocess.Popen[str] | None = None
 
@@ -159,14 +217,52 @@ class Signals:
         The terminal sends Ctrl-C to the child as well; a `kill` of us alone does not reach it.
         """
         self.came.append(number)
+        self.also(number)
         if self.process and (number != signal.SIGINT or not in_foreground()):
             self.process.send_signal(number)
 
 
+@dataclass
+class Group:
+    """Processes that run side by side, each in a session of its own, which no key reaches."""
+
+    running: set[subprocess.Popen[str]] = field(default_factory=set)
+    ended: bool = False
+
+    @contextlib.contextmanager
+    def member(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        """Count a process as running; it ends at once if the others have been ended."""
+        self.running.add(process)
+        try:
+            if self.ended:
+                self._signal(process, signal.SIGINT)
+            yield
+        finally:
+            self.running.discard(process)
+
+    def end(self, number: int) -> None:
+        """End all processes: as the signal says at first, by force the second time."""
+        for process in tuple(self.running):
+            self._signal(process, signal.SIGKILL if self.ended else number)
+        self.ended = True
+
+    @staticmethod
+    def _signal(process: subprocess.Popen[str], number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+
+def feed(process: subprocess.Popen[str], command: Command) -> None:
+    """Write what a process reads; it may end before it has read all."""
+    if command.stdin and process.stdin:
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(command.stdin.text)
+
+
 @contextlib.contextmanager
-def caught_signals() -> Iterator[Signals]:
-    """Take Ctrl-C and the like instead of ending at once."""
-    signals = Signals()
+def caught_signals(also: Callable[[int], None] = lambda _number: None) -> Iterator[Signals]:
+    """Take Ctrl-C and the like instead of ending at once; `also` is told of each."""
+    signals = Signals(also)
     caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signals.take) for number in caught}
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -44,6 +46,22 @@ class Terminal:
         self._talk(f"{speaker}: {message}", RED)
         if hint:
             self._talk(f"  {hint}", "")
+
+    @property
+    def live(self) -> bool:
+        """Tell whether lines can be drawn anew: standard error is a terminal."""
+        return self.err.isatty() and not self.quiet
+
+    def sketch(self, lines: Sequence[str]) -> None:
+        """Draw lines that `erase` takes away again, each cut to the terminal's width."""
+        width = shutil.get_terminal_size().columns
+        self.err.write("".join(f"{line[: width - 1]}\n" for line in lines))
+        self.err.flush()
+
+    def erase(self, count: int) -> None:
+        """Take away the last so many lines that were sketched."""
+        if count:
+            self.err.write(f"\x1b[{count}A\x1b[J")
 
     def abandon(self) -> None:
         """Throw away data that cannot be written: Python would try again at its end."""

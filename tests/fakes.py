@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dockerutils.command import Command
+from dockerutils.engine import ImageFacts
 from dockerutils.errors import CommandFailed, EngineError
-from dockerutils.runner import Answer
-from dockerutils.session import Session, open_project
+from dockerutils.runner import Answer, Follow
+from dockerutils.session import Session
+from dockerutils.startup import open_project
 from dockerutils.terminal import Terminal
 
 
@@ -38,6 +41,15 @@ class RecordingRunner:
         """Give the listed answer; a question that is not listed is a mistake of the test."""
         return self.answers[str(command)]
 
+    @contextlib.contextmanager
+    def side_by_side(self) -> Iterator[Follow]:
+        """Record what runs side by side, as it comes."""
+        yield lambda command, _take: self.run(command)
+
+    def line(self, command: Command) -> str:
+        """Give the command as a shell takes it."""
+        return str(command)
+
     @property
     def lines(self) -> list[str]:
         """The commands as a shell takes them."""
@@ -51,11 +63,23 @@ class FixedEngine:
     has_images: Mapping[str, str] = field(default_factory=dict)
     has_containers: Mapping[str, list[str]] = field(default_factory=dict)
     is_ill: EngineError | None = None
+    has_facts: Mapping[str, ImageFacts] = field(default_factory=dict)
+    is_modern: bool = True
 
     def images(self, references: Iterable[str]) -> dict[str, str]:
         """Give those of the references that are there."""
         wanted = list(references)
         return {name: self.has_images[name] for name in wanted if name in self.has_images}
+
+    def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
+        """Give the facts of those of the references that are there."""
+        known = {name: ImageFacts(id_) for name, id_ in self.has_images.items()}
+        known |= self.has_facts
+        return {name: known[name] for name in references if name in known}
+
+    def takes_named_contexts(self) -> bool:
+        """Tell whether it is a modern one."""
+        return self.is_modern
 
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
         """Give the containers of the last label, the most particular one."""

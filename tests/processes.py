@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TypeVar
 
-LIMIT = 120  # seconds; reached only where something is broken
+LIMIT = 60  # seconds; reached only where something is broken
 
 Value = TypeVar("Value")
 

@@ -15,7 +15,7 @@ from dockerutils.config.load import load_config
 from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Config, Key, given
 from dockerutils.errors import ConfigError
 from dockerutils.images.catalogue import Catalogue, Image
-from dockerutils.session import open_project
+from dockerutils.startup import open_project
 
 HERE = Path(__file__).parent
 HELLO = HERE.parent / "examples" / "hello"

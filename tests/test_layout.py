@@ -37,8 +37,8 @@ LAYERS = tuple(
     context.tree
     session  expansion  images.catalogue
     images.recipe  images.inputs  images.build_secrets
-    images.dockerfile  images.graph
-    images.recipes
+    images.dockerfile  images.graph  freshness
+    images.recipes  work  startup
     build  run  containers  show  arguments
     cli
     __main__

@@ -11,9 +11,9 @@ from projects import Projects
 from dockerutils.engine import CliEngine, NoEngine
 from dockerutils.errors import ConfigError
 from dockerutils.runner import DryRunner
-from dockerutils.session import (
+from dockerutils.session import Session
+from dockerutils.startup import (
     Manner,
-    Session,
     home_folder,
     open_session,
     standard_terminal,

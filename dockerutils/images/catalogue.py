@@ -115,7 +115,8 @@ class Catalogue:
         name = settings.name or source
         if settings.prefix is False:
             return name
-        return f"{self.project.name}-{valid_component(name) or 'image'}"
+        parts = (valid_component(part) or "image" for part in name.split("/"))
+        return f"{self.project.name}-{'/'.join(parts)}"
 
     def _tag(self, name: str, source: str) -> str:
         if self.tag and name in self.renamed:

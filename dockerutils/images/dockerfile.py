@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dockerutils import docker_cli
-from dockerutils.command import Command, Secret
+from dockerutils.command import Command, Secret, Stdin
 from dockerutils.errors import ProjectError
 from dockerutils.expansion import Expansion
+from dockerutils.images.build_secrets import BuildSecret, known_secrets, secret_words
 from dockerutils.images.catalogue import Image
-from dockerutils.images.dockerfile_syntax import Dockerfile, DockerfileError, parse_dockerfile
-from dockerutils.images.recipe import BuildRequest, NamedImage
+from dockerutils.images.dockerfile_syntax import (
+    Dockerfile,
+    DockerfileError,
+    ImageUse,
+    parse_dockerfile,
+    replace_images,
+)
+from dockerutils.images.inputs import secret_digest
+from dockerutils.images.recipe import BuildRequest, Contexts, Details, NamedImage
 from dockerutils.naming import Reference
 
+SED_SPECIAL = re.compile(r"[\\/.*\[\]^$&]")
+SECRET_MOUNT = re.compile(r"--mount=type=secret\S*")
+SECRET_ID = re.compile(r"(?:^|,)id=([^,]+)")
 BUILDER = "builder"
 BUILD_ARG = "--build-arg"
 # What docker build options say of the result, which a stage must not be put in the place of.
@@ -38,8 +51,15 @@ class DockerfileReading:
     image: Image
     path: Path
     folder: Path
+    text: str = field(repr=False)
     syntax: Dockerfile
     options: BuildOptions
+    secrets: tuple[BuildSecret, ...]
+
+    @property
+    def place(self) -> Path:
+        """The Dockerfile, from the project's root."""
+        return self.path
 
     @property
     def uses(self) -> tuple[NamedImage, ...]:
@@ -51,6 +71,35 @@ class DockerfileReading:
         """The names that a build of it moves, its own first."""
         stages = (self._stage_reference(),) if self.syntax.stage(BUILDER) else ()
         return tuple(str(reference) for reference in (self.image.reference, *stages))
+
+    def mentions(self, file: str) -> bool:
+        """Tell whether the Dockerfile names a file, other than as the id of a secret."""
+        return file in SECRET_MOUNT.sub("", self.text)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Tell which secrets are mounted that this machine does not have."""
+        return tuple(
+            f"{self.path} mounts the secret {secret.id}, but there is none: looked for"
+            f" {secret.looked_for}."
+            for secret in self.secrets
+            if not secret.file
+        )
+
+    def details(self, request: BuildRequest, contexts: Contexts) -> Details | None:
+        """Give the Dockerfile, the context, the options; None with contexts from elsewhere."""
+        if any(word.partition("=")[0] == "--build-context" for word in self.options.words):
+            return None
+        arguments = {
+            f"--build-arg {name}": secret_digest(value or "")
+            for name, value in self.options.arguments.items()
+        }
+        words = {" ".join(self.options.words): "", "--target": request.target}
+        return {
+            "dockerfile": {str(self.path): secret_digest(self.text)},
+            "options": {**words, **arguments},
+            "context": contexts.files(self.folder / self.path),
+        }
 
     def commands(self, request: BuildRequest, stand_ins: Mapping[str, str]) -> tuple[Command, ...]:
         """Build the image, then its stage `builder` under a name of its own.
@@ -67,12 +116,31 @@ class DockerfileReading:
             no_cache=request.no_cache,
             quiet=request.quiet,
             progress="plain" if request.verbose else "",
-            contexts={use.name: stand_ins[use.name] for use in self.uses if use.name in stand_ins},
-            options=self.options.words,
+            options=(*self.options.words, *self._secret_words()),
             variables=self.options.variables,
+            labels=request.labels,
         )
+        own = self._with_stand_ins(own, stand_ins, request.named_contexts)
         stage = () if request.target else self._stage_build(own)
         return (docker_cli.build(own, talks=not request.quiet), *stage)
+
+    def _with_stand_ins(
+        self, own: docker_cli.Build, stand_ins: Mapping[str, str], named_contexts: bool
+    ) -> docker_cli.Build:
+        """Have other images taken for names: by named contexts, or in a rewritten Dockerfile."""
+        uses = [use for use in self.syntax.images if use.name in stand_ins]
+        if named_contexts or not uses:
+            return replace(own, contexts={use.name: stand_ins[use.name] for use in uses})
+        if (self.folder / f"{self.path}.dockerignore").exists():
+            raise ProjectError(
+                f"{self.path} has a .dockerignore of its own, which this engine passes over.",
+                f"Write the tags: FROM {stand_ins[uses[0].name]}, or use Docker 23 or newer.",
+            )
+        return replace(own, stdin=rewritten(self.path, self.text, uses, stand_ins))
+
+    def _secret_words(self) -> tuple[str, ...]:
+        ssh = ("--ssh", "default") if self.syntax.ssh else ()
+        return (*secret_words(self.secrets), *ssh)
 
     def _stage_build(self, own: docker_cli.Build) -> tuple[Command, ...]:
         stage = self.syntax.stage(BUILDER)
@@ -107,7 +175,36 @@ def read_dockerfile(image: Image, expansion: Expansion, request: BuildRequest) -
         syntax = parse_dockerfile(text, options.arguments)
     except DockerfileError as error:
         raise ProjectError(f"{path}:{error.line}: {error}") from error
-    return DockerfileReading(image, path, project.root, syntax, options)
+    known = known_secrets(project.root, Path(project.home), expansion.environ)
+    given = secret_ids(options.words)
+    mounted = tuple(known[id_] for id_ in syntax.secrets if id_ in known and id_ not in given)
+    return DockerfileReading(image, path, project.root, text, syntax, options, mounted)
+
+
+def secret_ids(words: Sequence[str]) -> set[str]:
+    """Name the secrets that docker build options give already."""
+    values = [word.removeprefix("--secret=") for word in words]
+    return {found[1] for value in values if (found := SECRET_ID.search(value))}
+
+
+def rewritten(
+    path: Path, text: str, uses: Sequence[ImageUse], stand_ins: Mapping[str, str]
+) -> Stdin:
+    """Give a Dockerfile with other names for images, and the sed that makes the same of it."""
+    changed = replace_images(text, {use: stand_ins[use.name] for use in uses})
+    # From the last to the first: a name put in may hold the one that it replaced.
+    scripts = (sed_script(text, use, stand_ins[use.name]) for use in reversed(uses))
+    words = (word for script in scripts for word in ("-e", script))
+    return Stdin(changed, shlex.join(["sed", *words, str(path)]))
+
+
+def sed_script(text: str, use: ImageUse, new: str) -> str:
+    """Give the sed command that replaces one use: which line, and which occurrence in it."""
+    old = text[slice(*use.span)]
+    line = text.rfind("\n", 0, use.span[0]) + 1
+    occurrence = text.count(old, line, use.span[0]) + 1
+    escaped = (SED_SPECIAL.sub(r"\\\g<0>", name) for name in (old, new))
+    return f"{use.line}s/{'/'.join(escaped)}/{occurrence}"
 
 
 def read_source(path: Path, shown: Path) -> str:

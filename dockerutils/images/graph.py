@@ -8,26 +8,8 @@ from dataclasses import dataclass, field
 from dockerutils.errors import ProjectError
 from dockerutils.expansion import Expansion
 from dockerutils.images.catalogue import Catalogue, Image
-from dockerutils.images.recipe import BuildRequest, NamedImage, Reading, Recipe
+from dockerutils.images.recipe import BuildRequest, NamedImage, Node, Recipe
 from dockerutils.naming import split_reference
-
-
-@dataclass(frozen=True)
-class Node:
-    """An image with its sources, the siblings below it, and what stands in for names in it."""
-
-    image: Image
-    reading: Reading
-    bases: tuple[str, ...]
-    stand_ins: Mapping[str, str]
-    siblings: Mapping[str, str]  # the names in the sources that mean siblings, and which
-    foreign: tuple[str, ...]  # the names in the sources whose repository is no sibling's
-    strangers: tuple[str, ...]
-
-    @property
-    def has_locals(self) -> bool:
-        """Tell whether it names images that only this engine may have: no `--pull` finds them."""
-        return bool(self.siblings or self.stand_ins or self.strangers)
 
 
 @dataclass

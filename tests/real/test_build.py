@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from engines import STAND_IN, RealProject, RealProjects
-from processes import processes_with, read_up_to, wait_until, words_of_processes
+from processes import LIMIT, processes_with, read_up_to, wait_until, words_of_processes
 from projects import Result
 
 pytestmark = pytest.mark.real
@@ -373,7 +373,7 @@ class TestAnInterruptedBuild:
         with project.start("build-image", "upon", "--build-arg", "TOKEN", TOKEN="x") as process:
             read_up_to(process.stderr, " now-it-waits")
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate()
+            _, said = process.communicate(timeout=LIMIT)
 
         assert process.returncode == 130
         assert ": interrupted while docker was running." in said
@@ -400,7 +400,7 @@ class TestAnInterruptedBuild:
             said = read_up_to(process.stderr, " now-it-waits")
             running = words_of_processes()
             process.send_signal(signal.SIGINT)
-            process.communicate()
+            process.communicate(timeout=LIMIT)
 
         assert [words for words in running if "--build-arg" in words and "docker" in words[0]]
         assert not [words for words in running if any(value in word for word in words)]

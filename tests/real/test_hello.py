@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from engines import RealProject, RealProjects
-from processes import read_up_to
+from processes import LIMIT, read_up_to
 from terminals import Terminals, exit_status
 
 pytestmark = pytest.mark.real
@@ -93,7 +93,7 @@ def test_an_edit_outside_is_seen_in_dev_at_once(hello: RealProject) -> None:
         process.stdin.flush()
         second = read_up_to(process.stdout, "Ada")
         source.write_text(before)
-        third, _ = process.communicate("\n")
+        third, _ = process.communicate("\n", timeout=LIMIT)
 
     assert (first, second, third) == ("Hi, Ada!\n", "Ada: Hi.\n", "Hi, Ada!\n")
 

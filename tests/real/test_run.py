@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from engines import STAND_IN, RealProject, RealProjects
-from processes import read_up_to, wait_until, words_of_processes
+from processes import LIMIT, read_up_to, wait_until, words_of_processes
 
 pytestmark = pytest.mark.real
 
@@ -274,7 +274,7 @@ class TestAws:
         ) as process:
             said = read_up_to(process.stdout, "eu-north-1")
             running = words_of_processes()
-            _, talk = process.communicate("\n")
+            _, talk = process.communicate("\n", timeout=LIMIT)
 
         assert f"{value}\neu-north-1\n" == said
         assert process.returncode == 6
@@ -406,7 +406,7 @@ class TestContainersOfAProject:
             shop.engine.docker("kill", "--signal", "USR1", mine["talk"])
             assert read_up_to(process.stdout, "more") == "more\n"
             stopped = shop("stop", "talk")
-            process.communicate()
+            process.communicate(timeout=LIMIT)
 
         assert stopped.status == 0
         assert process.returncode == 0
@@ -450,7 +450,7 @@ def test_two_runs_of_an_image_at_once_do_not_clash(shop: RealProject) -> None:
         read_up_to(one.stdout, "ready")
         read_up_to(two.stdout, "ready")
         listed = shop("ps", "--format", "{{.Names}}").out.split()
-        ends = [process.communicate("go on\n")[0] for process in (one, two)]
+        ends = [process.communicate("go on\n", timeout=LIMIT)[0] for process in (one, two)]
 
     assert len(listed) == 2
     assert all(re.fullmatch(rf"{shop.name}-app-{shop.mark}-[0-9a-f]+", name) for name in listed)
@@ -464,7 +464,7 @@ def test_a_signal_to_the_command_ends_the_container(shop: RealProject) -> None:
     with shop.start("run-image", "app", "--", "sh", "-c", script) as process:
         read_up_to(process.stdout, "ready")
         process.terminate()
-        process.communicate()
+        process.communicate(timeout=LIMIT)
 
     assert process.returncode == 3
     wait_until("it is gone", lambda: before == shop.engine.containers(shop.name))

@@ -1,0 +1,209 @@
+"""Whether an image is what its sources would give now, and what has changed if it is not."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dockerutils import __version__
+from dockerutils.context.ignore import find_ignore_file, load_rules
+from dockerutils.context.stat_cache import StatCache
+from dockerutils.context.tree import (
+    ContextDigest,
+    FolderSize,
+    biggest_folders,
+    compare,
+    hash_context,
+    walk_context,
+)
+from dockerutils.engine import ImageFacts
+from dockerutils.images.inputs import (
+    LABEL,
+    Inputs,
+    base_digest,
+    changed_parts,
+    make_inputs,
+    read_label,
+)
+from dockerutils.images.recipe import BuildRequest, Node
+from dockerutils.project import Project
+
+NAMED = 5  # paths that a reason names before it counts the others
+BIG = 200 * 10**6  # bytes of a context, above which it is worth a word
+
+
+@dataclass
+class ProjectContexts:
+    """The contexts of one project: one for each file of ignore rules, digested once."""
+
+    project: Project
+    cache: StatCache
+    digests: dict[Path | None, ContextDigest] = field(default_factory=dict)
+    seconds: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def files(self, dockerfile: Path) -> Mapping[str, str]:
+        """Give the digest of each path that docker would send with this Dockerfile."""
+        root = self.project.root
+        key = find_ignore_file(root, dockerfile)
+        with self.lock:
+            if key not in self.digests:
+                began = time.monotonic()
+                rules = load_rules(root, dockerfile)
+                self.digests[key] = hash_context(root, rules, self.cache, time.time())
+                self.seconds += time.monotonic() - began
+            return self.digests[key].files
+
+    def forget(self) -> None:
+        """Look again at the next question: files may have changed."""
+        with self.lock:
+            self.digests.clear()
+
+    def summaries(self) -> Iterator[str]:
+        """Tell how big the contexts are and how long it took to read them."""
+        for digest in self.digests.values():
+            size = f"{digest.count} files, {written_size(digest.bytes)}"
+            yield f"context: {size}, looked at in {self.seconds:.2f} s"
+
+    def biggest(self, dockerfile: Path) -> list[FolderSize]:
+        """Name the folders that make a context big; nothing for one that is not."""
+        digest = self.digests.get(find_ignore_file(self.project.root, dockerfile))
+        if digest is None or digest.bytes < BIG:
+            return []
+        rules = load_rules(self.project.root, dockerfile)
+        return biggest_folders(walk_context(self.project.root, rules), 3)
+
+
+@dataclass
+class Freshness:
+    """Compares what images are made from now with what they were made from."""
+
+    contexts: ProjectContexts
+    folder: Path
+    facts: dict[str, ImageFacts] = field(default_factory=dict)
+
+    def inputs(self, node: Node, request: BuildRequest) -> Inputs | None:
+        """Give what an image is made from now; None where that cannot be told."""
+        details = node.reading.details(request, self.contexts)
+        if details is None:
+            return None
+        bases = {use.name: self._base(node, use.name) for use in node.reading.uses}
+        return make_inputs({"version": {"dockerutils": __version__}, **details, "bases": bases})
+
+    def _base(self, node: Node, name: str) -> str:
+        """Digest an image below; one that only the builder knows is told by its name."""
+        reference = node.stand_ins.get(name, name)
+        facts = self.facts.get(reference)
+        return base_digest(facts.layers, facts.config) if facts else reference
+
+    def is_fresh(self, node: Node, inputs: Inputs) -> bool:
+        """Tell whether all tags are there and the image was made from these inputs."""
+        if not all(tag in self.facts for tag in node.reading.tags):
+            return False
+        return self.facts[str(node.image.reference)].labels.get(LABEL) == inputs.label
+
+    def reasons(self, node: Node, inputs: Inputs) -> list[str]:
+        """Tell in sentences why an image is not what its sources would give."""
+        reference = str(node.image.reference)
+        missing = [tag for tag in node.reading.tags if tag not in self.facts]
+        if missing:
+            return [f"{missing[0]} is not on the engine"]
+        label = self.facts[reference].labels.get(LABEL)
+        old = read_label(label) if label else None
+        if label is None or old is None:
+            return ["it was built by something else, or by another version of dockerutils"]
+        record = self.record(node)
+        known = record.get("details", {}) if record.get("label") == label else {}
+        return [
+            sentence
+            for part in changed_parts(old, inputs)
+            for sentence in told(part, known.get(part), inputs.details[part])
+        ]
+
+    def record(self, node: Node) -> dict[str, Any]:
+        """Give what was kept of an image's last build; empty where nothing was."""
+        try:
+            found = json.loads(self._file(node).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def keep(self, node: Node, inputs: Inputs, because: list[str]) -> None:
+        """Keep what an image was made from, so that a later run can name what changed."""
+        kept = {
+            "label": inputs.label,
+            "details": inputs.details,
+            "because": because,
+            "time": time.time(),
+        }
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs only names
+            replace_file(self._file(node), json.dumps(kept))
+
+    def _file(self, node: Node) -> Path:
+        name = str(node.image.reference).replace("/", "%")
+        return self.folder / "inputs" / f"{name}.json"
+
+
+def told(part: str, old: Mapping[str, str] | None, new: Mapping[str, str]) -> list[str]:
+    """Tell what changed in one part: by name where the old details are known."""
+    if old is None:
+        return [CHANGED[part]]
+    difference = compare(old, new)
+    groups = (
+        ("changed", difference.changed),
+        ("added", difference.added),
+        ("removed", difference.removed),
+    )
+    return [f"{some(names)} {verb}" for verb, names in groups if names] or [CHANGED[part]]
+
+
+CHANGED: Mapping[str, str] = {
+    "version": "dockerutils changed",
+    "dockerfile": "the Dockerfile changed",
+    "context": "files of the context changed",
+    "options": "arguments or options of the build changed",
+    "bases": "an image below changed",
+}
+
+
+def some(names: tuple[str, ...]) -> str:
+    """Name the first few, and count the others."""
+    named = ", ".join(name.strip() or "options" for name in names[:NAMED])
+    return f"{named} and {len(names) - NAMED} more" if len(names) > NAMED else named
+
+
+def written_size(size: int) -> str:
+    """Write a number of bytes for a reader."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size //= 1000
+    return f"{size} GB"
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file in one step; two writers at once leave one of their files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def open_freshness(project: Project, environ: Mapping[str, str]) -> Freshness:
+    """Give the freshness of a project's images, with its cache in the user's folder."""
+    cache = Path(environ.get("XDG_CACHE_HOME") or Path(project.home, ".cache"))
+    folder = cache / "dockerutils" / project.mark.partition("/")[0]
+    return Freshness(ProjectContexts(project, StatCache(folder / "files.json")), folder)

@@ -1,0 +1,109 @@
+"""Where a session is assembled from the real world: the environment, the folder, the user."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import pwd
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockerutils.config.load import load_config
+from dockerutils.engine import CliEngine, NoEngine
+from dockerutils.project import Project, find_root, image_folders
+from dockerutils.runner import DryRunner, Runner, ShellRunner
+from dockerutils.session import Session
+from dockerutils.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a verb goes about its work, whatever it is."""
+
+    dry_run: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+def open_session(terminal: Terminal, manner: Manner) -> Session:
+    """Assemble a session for the folder and the user of this process.
+
+    Raises `ProjectError` and `ConfigError`; says what is odd about the project.
+    """
+    environ = dict(os.environ)
+    here = Path(environ.get("PWD") or "/")
+    if not (here.is_absolute() and _same_folder(here)):
+        here = Path.cwd()
+    project = open_project(here, user_name(environ), home_folder(environ))
+    for text in (*project.oddities(), *project.config.warnings):
+        terminal.warn(text)
+    runner: Runner
+    if manner.dry_run:
+        runner = DryRunner(terminal, here)
+        runner.begin()
+    else:
+        runner = ShellRunner(terminal, environ, here, manner.verbose)
+    return Session(
+        project=project,
+        runner=runner,
+        engine=NoEngine() if manner.dry_run else CliEngine(runner),
+        environ=environ,
+        terminal=terminal,
+        here=here,
+        interactive=sys.stdin.isatty() and sys.stdout.isatty(),
+        dry=manner.dry_run,
+    )
+
+
+def open_project(here: Path, user: str, home: str) -> Project:
+    """Find the project that a folder belongs to and read its configuration.
+
+    Raises `ProjectError` where there is none, `ConfigError` where it is configured wrongly.
+    """
+    root = find_root(here)
+    folders = image_folders(root)
+    return Project(root, user, home, load_config(root, folders), folders)
+
+
+def standard_terminal(quiet: bool = False) -> Terminal:
+    """Give the terminal of this process; names of files that are no UTF-8 pass as they are."""
+    codecs.register_error("terminal", encoding_error)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="terminal")
+    return Terminal(sys.stdout, sys.stderr, quiet)
+
+
+def encoding_error(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Give the bytes that a name of a file came from, or escape what the locale cannot write."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+def user_name(environ: Mapping[str, str]) -> str:
+    """Give the user's name as getpass does: the environment's first, then the system's."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        if environ.get(name):
+            return environ[name]
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user without an entry
+        return str(os.getuid())
+
+
+def home_folder(environ: Mapping[str, str]) -> str:
+    """Give the user's home."""
+    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
+
+
+def _same_folder(path: Path) -> bool:
+    """Tell whether the shell's idea of the folder, which keeps links, is the real one."""
+    try:
+        return path.samefile(".")
+    except OSError:
+        return False

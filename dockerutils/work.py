@@ -1,0 +1,291 @@
+"""The building of several images: what is needed, in which order, side by side where it can be."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TextIO
+
+from dockerutils import docker_cli
+from dockerutils.board import Board
+from dockerutils.command import Command
+from dockerutils.errors import CommandFailed, EngineError
+from dockerutils.freshness import Freshness, written_size
+from dockerutils.images.graph import Graph
+from dockerutils.images.inputs import LABEL, Inputs
+from dockerutils.images.recipe import BuildRequest, Node
+from dockerutils.runner import Follow
+from dockerutils.schedule import run_side_by_side, width
+from dockerutils.session import Session
+
+Execute = Callable[[str, Command], None]
+"""Runs a command for an image, by its name; raises `CommandFailed` and `Interrupted`."""
+
+
+@dataclass(frozen=True)
+class WorkOptions:
+    """How a run of build-image goes about it."""
+
+    request: BuildRequest
+    target: str = ""
+    force_bases: bool = False
+    pull: bool = False
+    rebuild: bool = False
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image."""
+
+    image: str
+    reference: str
+    state: str  # built, unchanged, failed, or skipped because of `reason`
+    reason: str = ""
+
+
+@dataclass
+class Work:
+    """One run of build-image over several images."""
+
+    session: Session
+    graph: Graph
+    requested: tuple[str, ...]
+    options: WorkOptions
+    freshness: Freshness
+    failures: list[CommandFailed] = field(default_factory=list)
+    ailment: EngineError | None = None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    def needed(self) -> list[Node]:
+        """Give what is to be looked at, bases first: the requested images, and of the siblings
+        below them all if that was forced, else those that the engine does not have."""
+        nodes = self.graph.order(self.requested)
+        for note in dict.fromkeys(text for node in nodes for text in node.strangers):
+            self.session.terminal.warn(note)
+        names = {name for node in nodes for name in (*node.reading.tags, *below(node))}
+        self.freshness.facts.update(self.session.engine.facts(sorted(names)))
+        if self.options.force_bases:
+            return nodes
+        needed = set(self.requested)
+        for node in reversed(nodes):
+            if node.image.name in needed:
+                needed |= {base for base in node.bases if not self._is_there(base)}
+        return [node for node in nodes if node.image.name in needed]
+
+    def _is_there(self, name: str) -> bool:
+        return str(self.graph.node(name).image.reference) in self.freshness.facts
+
+    def build(self, nodes: list[Node]) -> list[Outcome]:
+        """Build each as soon as what it stands on is there.
+
+        An image below which one failed is passed over; an engine that cannot work fails the rest.
+        """
+        needs = {node.image.name: node.bases for node in nodes}
+        if min(self.options.jobs, width(needs)) > 1 and not self.session.dry:
+            self._build_side_by_side(needs)
+        else:
+            for name in needs:
+                self._look_after(name, lambda _name, command: self.session.runner.run(command))
+        return [self.outcomes[name] for name in needs]
+
+    def finish(self, outcomes: list[Outcome]) -> None:
+        """Raise what failed: the failure itself for one image, a summary for several."""
+        if not self.failures:
+            return
+        first = self.failures[0]
+        if len(outcomes) == 1:
+            raise first
+        for failure in self.failures:
+            self.session.terminal.error("build-image", failure.message, failure.hint)
+        lost = [f"{one.image} ({one.state})" for one in outcomes if one.reason]
+        raise CommandFailed(
+            f"{len(lost)} of {len(outcomes)} images are missing: {', '.join(lost)}.", first.status
+        )
+
+    # Side by side ---------------------------------------------------------------------------
+
+    def _build_side_by_side(self, needs: dict[str, tuple[str, ...]]) -> None:
+        board = Board(self.session.terminal, tuple(needs), self.session.now)
+        with self.session.runner.side_by_side() as follow, contextlib.ExitStack() as logs:
+
+            def look_after(name: str) -> None:
+                log = logs.enter_context(open_log(self.log_file(name)))
+                self._look_after(name, logged(follow, board, log, self.session.runner.line))
+                self._end_row(board, name)
+
+            try:
+                run_side_by_side(needs, look_after, self.options.jobs, board.draw)
+            finally:
+                board.clear()
+
+    def _end_row(self, board: Board, name: str) -> None:
+        outcome = self.outcomes[name]
+        tail = board.tail(name) if outcome.state == "failed" else []
+        board.end(name, outcome.state if outcome.state != "unchanged" else "")
+        if tail:
+            log = self.log_file(name)
+            lines = "\n".join(f"  {line}" for line in tail)
+            board.say(f"{name}: the last lines of its build; all of them are in {log}\n{lines}")
+
+    def log_file(self, name: str) -> Path:
+        """Give where the whole output of an image's build is kept."""
+        return self.freshness.folder / "logs" / f"{name}.log"
+
+    # One image ------------------------------------------------------------------------------
+
+    def _look_after(self, name: str, execute: Execute) -> None:
+        """Build one image if it is to be built; the outcome is kept."""
+        node = self.graph.node(name)
+        self.outcomes[name] = self._passed_over(node) or self._attempt(node, execute)
+
+    def _passed_over(self, node: Node) -> Outcome | None:
+        lost = (self.outcomes[base] for base in node.bases if base in self.outcomes)
+        broken = [outcome.image for outcome in lost if outcome.reason]
+        if self.ailment:
+            return self._outcome(node, "skipped", self.ailment.message)
+        if broken:
+            return self._outcome(node, "skipped", f"{broken[0]}, which it stands on, was not built")
+        return None
+
+    def _attempt(self, node: Node, execute: Execute) -> Outcome:
+        for step, command in self._steps(node):
+            try:
+                execute(node.image.name, command)
+            except CommandFailed as error:
+                message = f"{node.image.name} {step} ended with status {error.status}."
+                self.failures.append(self._explained(message, error))
+                return self._outcome(node, "failed", message)
+        return self.outcomes.pop(node.image.name, None) or self._outcome(node, "built")
+
+    def _outcome(self, node: Node, state: str, reason: str = "") -> Outcome:
+        return Outcome(node.image.name, str(node.image.reference), state, reason)
+
+    def _steps(self, node: Node) -> Iterator[tuple[str, Command]]:
+        """Give the commands, each with how a failure of it is told, after the image's name."""
+        settings = node.image.settings
+        if settings.pre_build_script:
+            yield "was not built: its pre_build_script", self._script(settings.pre_build_script)
+            self.freshness.contexts.forget()
+            node = self.graph.read_again(node.image.name)
+        inputs = None if self.session.dry else self._inputs(node)
+        if inputs and self._unchanged(node, inputs):
+            self.outcomes[node.image.name] = self._outcome(node, "unchanged")
+            return
+        for text in node.reading.notes:
+            self.session.terminal.warn(text)
+        because = self.freshness.reasons(node, inputs) if inputs else []
+        for command in self._commands(node, inputs):
+            yield f"was not built: {' '.join(command.argv[:2])}", command
+        self._remember(node, inputs, because)
+        if settings.post_build_script:
+            yield "was built, but its post_build_script", self._script(settings.post_build_script)
+
+    def _inputs(self, node: Node) -> Inputs | None:
+        return self.freshness.inputs(node, self._request(node))
+
+    def _unchanged(self, node: Node, inputs: Inputs) -> bool:
+        """Tell whether the image is what a build would give, and nobody asked for one anyway."""
+        request = self._request(node)
+        forced = self.options.rebuild or self.options.force_bases
+        if forced or request.pull or request.no_cache:
+            return False
+        return self.freshness.is_fresh(node, inputs)
+
+    def _remember(self, node: Node, inputs: Inputs | None, because: list[str]) -> None:
+        """Keep what the image was made from, and learn what it is for those that stand on it."""
+        if self.session.dry:
+            return
+        self.freshness.facts.update(self.session.engine.facts(node.reading.tags))
+        if inputs is None:
+            return
+        self.freshness.contexts.forget()
+        now = self._inputs(node)
+        if now and now.parts["context"] != inputs.parts["context"]:
+            self.session.terminal.warn(
+                f"files changed while {node.image.name} was built; build it again to be sure."
+            )
+            return
+        self.freshness.keep(node, inputs, because)
+
+    def _commands(self, node: Node, inputs: Inputs | None) -> Iterator[Command]:
+        """Give docker's commands; only the ID of an image that was asked for is data."""
+        request = self._request(node)
+        if inputs:
+            request = replace(request, labels=((LABEL, inputs.label),))
+        if request.pull and node.has_locals:
+            request = replace(request, pull=False)
+            yield from (docker_cli.pull(node.stand_ins.get(name, name)) for name in node.foreign)
+        if node.stand_ins and not self.session.engine.takes_named_contexts():
+            request = replace(request, named_contexts=False)
+        for command in node.reading.commands(request, node.stand_ins):
+            yield command if self._named(node) else replace(command, talks=True)
+
+    def _request(self, node: Node) -> BuildRequest:
+        """Give what holds for one image: a stage that was asked for is one of the requested."""
+        named = self._named(node)
+        forced = self.options.force_bases and bool(node.image.settings.pull_FROM_on_force)
+        pull = forced or (self.options.pull and named)
+        return replace(self.options.request, pull=pull, target=self.options.target if named else "")
+
+    def _named(self, node: Node) -> bool:
+        return node.image.name in self.requested
+
+    def _script(self, script: str) -> Command:
+        return Command(("sh", "-c", script), folder=self.session.project.root, talks=True)
+
+    def _explained(self, message: str, error: CommandFailed) -> CommandFailed:
+        """Add the reason that lies in the engine itself, if it lies there."""
+        self.ailment = self.session.engine.ailment()
+        if self.ailment is None:
+            return CommandFailed(message, error.status, "The reason stands above.")
+        return CommandFailed(f"{message}\n{self.ailment.message}", error.status, self.ailment.hint)
+
+
+def below(node: Node) -> list[str]:
+    """Name the images that one stands on, as the engine knows them."""
+    return [node.stand_ins.get(use.name, use.name) for use in node.reading.uses]
+
+
+@contextlib.contextmanager
+def open_log(path: Path) -> Iterator[TextIO | None]:
+    """Open the file that keeps a build's output; None where there can be none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8", errors="replace")
+    except OSError:
+        yield None
+        return
+    with file:
+        yield file
+
+
+def logged(
+    follow: Follow, board: Board, log: TextIO | None, line: Callable[[Command], str]
+) -> Execute:
+    """Give what runs a command side by side with others: shown on the board, kept in a log."""
+
+    def execute(name: str, command: Command) -> None:
+        board.begin(name, line(command))
+
+        def take(text: str) -> None:
+            board.take(name, text)
+            if log:
+                log.write(text)
+
+        follow(command, take)
+
+    return execute
+
+
+def context_hints(freshness: Freshness, nodes: list[Node], root: Path) -> Iterator[str]:
+    """Tell what makes a context big, and the lines for .dockerignore that would leave it out."""
+    for node in nodes:
+        folders = freshness.contexts.biggest(root / node.reading.place)
+        for folder in folders:
+            size = written_size(folder.bytes)
+            yield f"{folder.path}/ has {size} of the context; .dockerignore: {folder.line}"
+        if folders:
+            return
