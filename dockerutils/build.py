@@ -11,19 +11,18 @@ from dataclasses import asdict, dataclass
 
 from dockerutils import docker_cli
 from dockerutils.config.model import check_repository, check_tag
-from dockerutils.config.substitute import VARIABLE, parse_substitutes
 from dockerutils.errors import ConfigError, ProjectError, UsageError
 from dockerutils.freshness import open_freshness
 from dockerutils.images.build_secrets import PIP_CONF, TEMPLATE
 from dockerutils.images.catalogue import RESERVED, Catalogue
 from dockerutils.images.graph import Graph
 from dockerutils.images.recipe import BuildRequest, Node
-from dockerutils.images.recipes import RECIPES
+from dockerutils.images.recipes import open_graph
 from dockerutils.session import Session
 from dockerutils.version.file import VERSION_FILE, refresh_version_file
 from dockerutils.version.git import VersionError
 from dockerutils.version.source import version_source
-from dockerutils.work import Outcome, Work, WorkOptions
+from dockerutils.work import Outcome, Work, WorkOptions, context_hints
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def build_images(session: Session, names: tuple[str, ...], options: BuildOptions
         clean_images(session, names, options)
         return
     requested = requested_images(Catalogue(session.project), names)
-    graph = open_graph(session, requested, options)
+    graph = renamed_graph(session, requested, options)
     if options.image_name and len(requested) > 1:
         raise UsageError(
             "-i/--image-name gives one image another name, but several are named.",
@@ -94,7 +93,9 @@ def build_images(session: Session, names: tuple[str, ...], options: BuildOptions
 
 def tell(session: Session, work: Work, outcomes: list[Outcome], options: BuildOptions) -> None:
     """Tell what became of the images: in words, as JSON, or their IDs alone."""
-    for text in work.freshness.contexts.summaries():
+    root = session.project.root
+    nodes = [work.graph.node(one.image) for one in outcomes]
+    for text in (*work.freshness.contexts.summaries(), *context_hints(work.freshness, nodes, root)):
         session.terminal.note(text)
     unchanged = [one.image for one in outcomes if one.state == "unchanged"]
     if unchanged:
@@ -153,7 +154,7 @@ def pip_conf(session: Session, nodes: list[Node]) -> Iterator[None]:
             copy.unlink(missing_ok=True)
 
 
-def open_graph(session: Session, requested: Iterable[str], options: BuildOptions) -> Graph:
+def renamed_graph(session: Session, requested: Iterable[str], options: BuildOptions) -> Graph:
     """Give the images of the project; those requested get the user's tag and name."""
     for check, name in ((check_tag, options.image_tag), (check_repository, options.image_name)):
         if name:
@@ -166,7 +167,7 @@ def open_graph(session: Session, requested: Iterable[str], options: BuildOptions
     catalogue = Catalogue(
         session.project, frozenset(requested), options.image_tag, options.image_name
     )
-    return Graph(catalogue, RECIPES, session.environ, options.request, substitutes(session))
+    return open_graph(catalogue, session.environ, options.request)
 
 
 def check_word(check: Callable[[str], None], word: str) -> None:
@@ -175,15 +176,6 @@ def check_word(check: Callable[[str], None], word: str) -> None:
         check(word)
     except ValueError as error:
         raise UsageError(f"the name given {error}.") from error
-
-
-def substitutes(session: Session) -> dict[str, str]:
-    """Give what stands in for images that Dockerfiles name; the environment wins."""
-    try:
-        from_environment = parse_substitutes(session.environ.get(VARIABLE, ""))
-    except ValueError as error:
-        raise ConfigError(f"the environment variable {VARIABLE} {error}.") from error
-    return dict((*session.project.config.substitute, *from_environment))
 
 
 def requested_images(catalogue: Catalogue, names: Iterable[str]) -> tuple[str, ...]:
@@ -213,7 +205,7 @@ def clean_images(session: Session, names: tuple[str, ...], options: BuildOptions
         raise UsageError("-i/--image-name has no meaning for `clean`.")
     if options.json:
         raise UsageError("--json tells what was built, which `clean` does not.")
-    graph = open_graph(session, Catalogue(session.project).built, options)
+    graph = renamed_graph(session, Catalogue(session.project).built, options)
     tags = [tag for name in graph.catalogue.built for tag in tags_of(graph, name)]
     there = tags if session.dry else list(session.engine.images(tags))
     if there:

@@ -24,9 +24,12 @@ from dockerutils.containers import (
     stop_containers,
 )
 from dockerutils.errors import DockerutilsError, Interrupted, ProjectError, UsageError
+from dockerutils.genversion import generate_version
+from dockerutils.graph import show_graph
 from dockerutils.run import RunOptions, run_image
 from dockerutils.show import show_image
 from dockerutils.startup import Manner, open_session, standard_terminal
+from dockerutils.why import explain_image
 
 DRY_RUN = flag("--dry-run", help="Print a shell script of the commands and run none of them.")
 ImageName = Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)]
@@ -174,7 +177,32 @@ def migrate() -> None:
     terminal.data(to_toml(session.project.config).rstrip("\n"))
 
 
-SEED_VERBS: dict[str, Callable[..., Any]] = {"build-image": build_image, "run-image": run_image_}
+def why(
+    image: ImageName, as_json: Annotated[bool, flag("--json", help="Print JSON.")] = False
+) -> None:
+    """Tell what changed since an image was built, or why it was built the last time."""
+    explain_image(open_session(standard_terminal(), Manner()), image, as_json)
+
+
+def graph(
+    form: Annotated[
+        str, flag("--format", metavar="FORM", help="text, mermaid, dot, svg or json.")
+    ] = "text",
+) -> None:
+    """Draw which image stands on which; a star marks those that a build would make anew."""
+    show_graph(open_session(standard_terminal(), Manner()), form)
+
+
+def genversion() -> None:
+    """Write _version.py.bld, the version file for images, and print the version."""
+    generate_version(open_session(standard_terminal(), Manner()))
+
+
+SEED_VERBS: dict[str, Callable[..., Any]] = {
+    "build-image": build_image,
+    "run-image": run_image_,
+    "genversion": genversion,
+}
 VERBS: dict[str, Callable[..., Any]] = {
     **SEED_VERBS,
     "ps": ps,
@@ -182,6 +210,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "stop": stop,
     "exec": exec_,
     "show": show,
+    "why": why,
+    "graph": graph,
     "migrate": migrate,
 }
 

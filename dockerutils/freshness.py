@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,20 @@ from dockerutils.images.recipe import BuildRequest, Node
 from dockerutils.project import Project
 
 NAMED = 5  # paths that a reason names before it counts the others
+UNTRACKED = "its context comes from elsewhere (--build-context), so it is always built"
 BIG = 200 * 10**6  # bytes of a context, above which it is worth a word
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a build would do anything, and why; else why it was built the last time."""
+
+    image: str
+    reference: str
+    stale: bool
+    reasons: tuple[str, ...]
+    last_reasons: tuple[str, ...] = ()
+    last_built: float | None = None  # seconds since the epoch, by this user on this machine
 
 
 @dataclass
@@ -128,6 +141,24 @@ class Freshness:
             for sentence in told(part, known.get(part), inputs.details[part])
         ]
 
+    def judge(self, node: Node) -> Verdict:
+        """Judge whether a plain build would do anything; the facts are known."""
+        name, reference = node.image.name, str(node.image.reference)
+        inputs = self.inputs(node, BuildRequest())
+        if inputs is None:
+            return Verdict(name, reference, stale=True, reasons=(UNTRACKED,))
+        reasons = () if self.is_fresh(node, inputs) else tuple(self.reasons(node, inputs))
+        record = self.record(node)
+        ours = record.get("label") == inputs.label
+        return Verdict(
+            image=name,
+            reference=reference,
+            stale=bool(reasons),
+            reasons=reasons,
+            last_reasons=tuple(record.get("because", ())) if ours else (),
+            last_built=record.get("time") if ours else None,
+        )
+
     def record(self, node: Node) -> dict[str, Any]:
         """Give what was kept of an image's last build; empty where nothing was."""
         try:
@@ -150,6 +181,11 @@ class Freshness:
     def _file(self, node: Node) -> Path:
         name = str(node.image.reference).replace("/", "%")
         return self.folder / "inputs" / f"{name}.json"
+
+
+def names_of(nodes: Iterable[Node]) -> list[str]:
+    """Name the images that the engine has to tell of before these can be judged."""
+    return sorted({name for node in nodes for name in (*node.below, *node.reading.tags)})
 
 
 def told(part: str, old: Mapping[str, str] | None, new: Mapping[str, str]) -> list[str]:

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Key, given
+from dockerutils.errors import ConfigError, ProjectError
 from dockerutils.expansion import Expansion
 from dockerutils.images.catalogue import Catalogue, Image
+from dockerutils.images.recipes import open_graph
 from dockerutils.session import Session
 
 WIDEST = 48  # characters; a longer value pushes its origin to the right
@@ -42,7 +44,7 @@ class Row:
 def show_image(session: Session, name: str, as_json: bool) -> None:
     """Write the settings of an image, as a table or as JSON."""
     image = Catalogue(session.project).find(name)
-    rows = [*image_rows(session, image)]
+    rows = [*image_rows(session, image), *secret_rows(session, image)]
     if as_json:
         facts = {"image": image.name, "reference": str(image.reference), "built": image.built}
         settings = [asdict(row) for row in rows]
@@ -89,6 +91,19 @@ def image_rows(session: Session, image: Image) -> Iterator[Row]:
         place = session.project.config.origins.get((image.name, origin_key(name, docked)))
         value = described(expansion, key.kind.to_toml(values[name]))
         yield Row(name, value, f"{place or session.project.config.file}")
+
+
+def secret_rows(session: Session, image: Image) -> Iterator[Row]:
+    """Give the build secrets that an image's sources mount, and where each comes from."""
+    if not image.built:
+        return
+    try:
+        reading = open_graph(Catalogue(session.project), session.environ).node(image.source).reading
+    except (ProjectError, ConfigError) as error:
+        session.terminal.warn(error.message)
+        return
+    for id_, source in reading.mounted.items():
+        yield Row("secret", id_, source)
 
 
 def origin_key(name: str, docked: Mapping[str, object]) -> str:

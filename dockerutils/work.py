@@ -12,7 +12,7 @@ from dockerutils import docker_cli
 from dockerutils.board import Board
 from dockerutils.command import Command
 from dockerutils.errors import CommandFailed, EngineError
-from dockerutils.freshness import Freshness, written_size
+from dockerutils.freshness import Freshness, names_of, written_size
 from dockerutils.images.graph import Graph
 from dockerutils.images.inputs import LABEL, Inputs
 from dockerutils.images.recipe import BuildRequest, Node
@@ -65,8 +65,7 @@ class Work:
         nodes = self.graph.order(self.requested)
         for note in dict.fromkeys(text for node in nodes for text in node.strangers):
             self.session.terminal.warn(note)
-        names = {name for node in nodes for name in (*node.reading.tags, *below(node))}
-        self.freshness.facts.update(self.session.engine.facts(sorted(names)))
+        self.freshness.facts.update(self.session.engine.facts(names_of(nodes)))
         if self.options.force_bases:
             return nodes
         needed = set(self.requested)
@@ -242,11 +241,6 @@ class Work:
         if self.ailment is None:
             return CommandFailed(message, error.status, "The reason stands above.")
         return CommandFailed(f"{message}\n{self.ailment.message}", error.status, self.ailment.hint)
-
-
-def below(node: Node) -> list[str]:
-    """Name the images that one stands on, as the engine knows them."""
-    return [node.stand_ins.get(use.name, use.name) for use in node.reading.uses]
 
 
 @contextlib.contextmanager

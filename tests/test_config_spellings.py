@@ -10,11 +10,11 @@ from configs import ini_dev, toml_dev, toml_value
 from fakes import fake_session
 from projects import Projects
 
-from dockerutils.build import substitutes
 from dockerutils.config.load import load_config
 from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Config, Key, given
 from dockerutils.errors import ConfigError
 from dockerutils.images.catalogue import Catalogue, Image
+from dockerutils.images.recipes import substitutes
 from dockerutils.startup import open_project
 
 HERE = Path(__file__).parent
@@ -113,8 +113,8 @@ def test_the_environments_substitutes_win_over_those_of_any_spelling(
 ) -> None:
     root = make(projects, spelling, text)
     session, _ = fake_session(root, {"DOCKERUTILS_SUBSTITUTE": "b=y/b\n c=y/c,b=z/b"})
-    assert {"a:1": "x/a:1", "b": "z/b", "c": "y/c"} == substitutes(session)
-    assert {"a:1": "x/a:1", "b": "x/b"} == substitutes(fake_session(root)[0])
+    assert {"a:1": "x/a:1", "b": "z/b", "c": "y/c"} == substitutes(session.project, session.environ)
+    assert {"a:1": "x/a:1", "b": "x/b"} == substitutes(fake_session(root)[0].project, {})
 
 
 @pytest.mark.parametrize("words", ["a", "a=", "=b", "a=b c"])
@@ -123,4 +123,4 @@ def test_a_substitute_of_the_environment_without_both_names_is_an_error(
 ) -> None:
     session, _ = fake_session(projects.images("dev"), {"DOCKERUTILS_SUBSTITUTE": words})
     with pytest.raises(ConfigError, match=r"DOCKERUTILS_SUBSTITUTE holds .*; write NAME=REPLACE"):
-        substitutes(session)
+        substitutes(session.project, session.environ)

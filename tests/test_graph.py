@@ -10,9 +10,11 @@ from hypothesis import configuration, given
 from hypothesis import strategies as st
 from projects import Projects
 
-from dockerutils.build import BuildOptions, build_images, open_graph
+from dockerutils.build import BuildOptions, build_images
 from dockerutils.errors import ProjectError
+from dockerutils.images.catalogue import Catalogue
 from dockerutils.images.graph import Graph
+from dockerutils.images.recipes import open_graph
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
 
@@ -20,7 +22,7 @@ configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hy
 def graph(projects: Projects, images: dict[str, str], **environ: str) -> Graph:
     root = projects.make({f"docker/{name}/Dockerfile": text for name, text in images.items()})
     session, _ = fake_session(root, environ)
-    return open_graph(session, (), BuildOptions())
+    return open_graph(Catalogue(session.project), session.environ)
 
 
 def order(projects: Projects, images: dict[str, str], *names: str) -> list[str]:
@@ -101,7 +103,7 @@ def test_the_first_of_several_tags_is_meant_without_a_tag(projects: Projects) ->
     files |= {"a": "FROM shop-x:2\n", "b": "FROM shop-x\n", "c": "FROM shop-x:3\n"}
     paths = {f"docker/{name}/Dockerfile": text for name, text in files.items()}
     session, _ = fake_session(projects.make({**paths, "docker/dockerutils.cfg": config}))
-    found = open_graph(session, (), BuildOptions())
+    found = open_graph(Catalogue(session.project), session.environ)
 
     assert [("two",), ("one",), ()] == [found.node(name).bases for name in "abc"]
     assert found.node("c").strangers[0].endswith("this project builds shop-x:1, shop-x:2.")

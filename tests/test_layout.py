@@ -38,8 +38,8 @@ LAYERS = tuple(
     session  expansion  images.catalogue
     images.recipe  images.inputs  images.build_secrets
     images.dockerfile  images.graph  freshness
-    images.recipes  work  startup
-    build  run  containers  show  arguments
+    images.recipes  work  startup  svg
+    build  run  containers  show  why  graph  genversion  arguments
     cli
     __main__
     """.strip().splitlines()

@@ -77,6 +77,19 @@ class DockerfileReading:
         return file in SECRET_MOUNT.sub("", self.text)
 
     @property
+    def mounted(self) -> Mapping[str, str]:
+        """The ids of the secrets that the Dockerfile mounts, and where each comes from."""
+        known = {secret.id: str(secret.file or "not found") for secret in self.secrets}
+        given = secret_ids(self.options.words)
+        agent = {"ssh": "your ssh agent"} if self.syntax.ssh else {}
+        others = {
+            id_: "build_args" if id_ in given else "not given"
+            for id_ in self.syntax.secrets
+            if id_ not in known
+        }
+        return {**known, **others, **agent}
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Tell which secrets are mounted that this machine does not have."""
         return tuple(

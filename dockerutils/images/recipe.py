@@ -64,6 +64,10 @@ class Reading(Protocol):
         """Tell whether its sources name a file, other than as a build secret."""
 
     @property
+    def mounted(self) -> Mapping[str, str]:
+        """The ids of the secrets that it mounts, and where each comes from."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know of it before the build."""
 
@@ -85,6 +89,11 @@ class Node:
     siblings: Mapping[str, str]  # the names in the sources that mean siblings, and which
     foreign: tuple[str, ...]  # the names in the sources whose repository is no sibling's
     strangers: tuple[str, ...]
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """The images that it stands on, as the engine knows them."""
+        return tuple(self.stand_ins.get(use.name, use.name) for use in self.reading.uses)
 
     @property
     def has_locals(self) -> bool:

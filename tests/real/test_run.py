@@ -352,7 +352,7 @@ class TestContainersOfAProject:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def mine(cls, shop: RealProject) -> dict[str, str]:
+    def mine(cls, shop: RealProject) -> Iterator[dict[str, str]]:
         script = (
             "trap 'exit 0' TERM; trap 'echo more' USR1; for i in 1 2 3; do echo line $i; done;"
             " sleep 4321 & while :; do wait; done"
@@ -362,7 +362,9 @@ class TestContainersOfAProject:
             for image in ("plain", "app", "talk")
         )
         newest = shop.run("-k", "app", "--", "sh", "-c", script).out.strip()
-        return {"plain": old, "old app": new, "talk": other, "app": newest}
+        made = {"plain": old, "old app": new, "talk": other, "app": newest}
+        yield made
+        shop.engine.docker("rm", "--force", *made.values())
 
     def ids(self, text: str) -> set[str]:
         return set(text.split())
