@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from dockerutils.command import Secret
 from dockerutils.config.model import Origin
+from dockerutils.config.problems import unset_variable
 from dockerutils.config.template import Scope, UnsetVariable, names_environment
 from dockerutils.config.words import Option
-from dockerutils.errors import ConfigError
 from dockerutils.project import Project
 
 Value = TypeVar("Value")
@@ -80,10 +80,7 @@ class Expansion:
             return read()
         except UnsetVariable as error:
             written, origin = self._place(key)
-            raise ConfigError(
-                f"{origin}: [{self.image}] {written}: {error}.",
-                f"Set it (`export {error.name}=…`), or write $$ for a dollar sign.",
-            ) from error
+            raise unset_variable(error, origin, self.image, written) from error
 
     def _place(self, key: str) -> tuple[str, Origin]:
         """Give the key that holds here, and where it stands."""

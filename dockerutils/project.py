@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ class Project:
     home: str
     config: Config = field(default_factory=Config)
     folders: tuple[str, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def name(self) -> str:

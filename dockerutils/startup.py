@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from dockerutils.config.load import load_config
 from dockerutils.engine import CliEngine, NoEngine
@@ -16,6 +17,8 @@ from dockerutils.project import Project, find_root, image_folders
 from dockerutils.runner import DryRunner, Runner, ShellRunner
 from dockerutils.session import Session
 from dockerutils.terminal import Terminal
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def open_session(terminal: Terminal, manner: Manner) -> Session:
     here = Path(environ.get("PWD") or "/")
     if not (here.is_absolute() and _same_folder(here)):
         here = Path.cwd()
-    project = open_project(here, user_name(environ), home_folder(environ))
+    project = open_project(here, user_name(environ), home_folder(environ), environ)
     for text in (*project.oddities(), *project.config.warnings):
         terminal.warn(text)
     runner: Runner
@@ -57,14 +60,14 @@ def open_session(terminal: Terminal, manner: Manner) -> Session:
     )
 
 
-def open_project(here: Path, user: str, home: str) -> Project:
+def open_project(here: Path, user: str, home: str, environ: Mapping[str, str] = NOTHING) -> Project:
     """Find the project that a folder belongs to and read its configuration.
 
     Raises `ProjectError` where there is none, `ConfigError` where it is configured wrongly.
     """
     root = find_root(here)
     folders = image_folders(root)
-    return Project(root, user, home, load_config(root, folders), folders)
+    return Project(root, user, home, load_config(root, folders), folders, environ)
 
 
 def standard_terminal(quiet: bool = False) -> Terminal:

@@ -100,7 +100,7 @@ def fake_session(
     """Give a session in a real folder whose runner records; nothing leaves the process."""
     runner = RecordingRunner(statuses or {})
     session = Session(
-        project=open_project(root, user="alice", home="/home/alice"),
+        project=open_project(root, user="alice", home="/home/alice", environ=environ or {}),
         runner=runner,
         engine=engine or FixedEngine(),
         environ=environ or {},

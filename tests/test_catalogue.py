@@ -141,3 +141,27 @@ def test_two_images_may_share_a_repository(projects: Projects) -> None:
     catalogue.check_names()
 
     assert ["base", "dev"] == [image.name for image in catalogue.siblings["shop-one"]]
+
+
+def test_a_tag_comes_from_the_environment(projects: Projects) -> None:
+    root = projects.images("app", "dev", config="[app]\ntag=v$VERSION\n")
+    session, _ = fake_session(root, {"VERSION": "1.2"})
+
+    assert "shop-app:v1.2" == str(Catalogue(session.project).find("app").reference)
+
+
+def test_a_tag_without_its_variable_stops_only_its_own_image(projects: Projects) -> None:
+    root = projects.images("app", "dev", config="[app]\ntag=v$VERSION\n")
+    catalogue = Catalogue(fake_session(root)[0].project)
+
+    assert ["shop-dev"] == list(catalogue.siblings)
+    with pytest.raises(ConfigError, match=r"dockerutils.cfg:2: \[app\] tag: .* VERSION is not set"):
+        catalogue.find("app")
+
+
+def test_a_tag_that_docker_refuses_after_replacement_is_named(projects: Projects) -> None:
+    root = projects.images("app", config="[app]\ntag=$VERSION\n")
+    session, _ = fake_session(root, {"VERSION": "a b"})
+
+    with pytest.raises(ConfigError, match="`a b` here, which docker refuses"):
+        Catalogue(session.project).find("app")

@@ -35,7 +35,8 @@ LAYERS = tuple(
     images.dockerfile_text  context.pattern  context.stat_cache
     images.dockerfile_syntax  context.ignore
     context.tree
-    session  expansion  images.catalogue
+    session  expansion
+    images.catalogue
     images.recipe  images.inputs  images.build_secrets
     images.dockerfile  images.graph  freshness
     images.recipes  work  startup  svg

@@ -55,8 +55,8 @@ def key(kind: Kind, meaning: str, *, default: str, ini: str, toml: str, ini_name
 
 
 def check_tag(text: str) -> None:
-    """Raise `ValueError` for what docker refuses as a tag."""
-    if not TAG.fullmatch(text):
+    """Raise `ValueError` for what docker refuses as a tag; with a `$` it is judged when used."""
+    if "$" not in text and not TAG.fullmatch(text):
         raise ValueError(
             f"is `{text}`, which docker refuses as a tag: letters, digits, `_`, `.` and `-` only,"
             " 128 at most, beginning with neither `.` nor `-`"
@@ -206,7 +206,8 @@ class ImageSettings:
     )
     tag: str | None = key(
         Text(check=check_tag),
-        "The tag. A synthetic image has that of the image that it names.",
+        "The tag; it may come from the environment (`$VERSION`). A synthetic image has that of the"
+        " image that it names.",
         default="your user name",
         ini="latest",
         toml='"latest"',

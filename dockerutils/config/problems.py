@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dockerutils.config.model import Origin
+from dockerutils.config.template import UnsetVariable
 from dockerutils.errors import ConfigError
 
 Value = TypeVar("Value")
@@ -66,3 +67,11 @@ def closest(word: str, known: Iterable[str]) -> str:
     """Give `; did you mean …?` for the closest known word, or nothing."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean `{found[0]}`?" if found else ""
+
+
+def unset_variable(error: UnsetVariable, origin: Origin, section: str, key: str) -> ConfigError:
+    """Describe a value that names a variable which is not set."""
+    return ConfigError(
+        f"{origin}: [{section}] {key}: {error}.",
+        f"Set it (`export {error.name}=…`), or write $$ for a dollar sign.",
+    )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from dockerutils.config.model import ImageSettings
-from dockerutils.config.problems import closest
+from dockerutils.config.model import ImageSettings, Origin, check_tag
+from dockerutils.config.problems import closest, unset_variable
+from dockerutils.config.template import Scope, UnsetVariable
 from dockerutils.errors import ConfigError, ProjectError
 from dockerutils.naming import Reference, valid_component
 from dockerutils.project import TREE, Project
@@ -76,10 +77,16 @@ class Catalogue:
 
     @cached_property
     def siblings(self) -> dict[str, tuple[Image, ...]]:
-        """Give the images that this project makes by their repositories."""
+        """Give the images that this project makes by their repositories.
+
+        One whose tag cannot be told, for want of a variable, is nobody's sibling.
+        """
         found: dict[str, tuple[Image, ...]] = {}
         for name in self.built:
-            image = self.find(name)
+            try:
+                image = self.find(name)
+            except ConfigError:
+                continue
             repository = image.reference.repository
             found[repository] = (*found.get(repository, ()), image)
         return found
@@ -121,8 +128,26 @@ class Catalogue:
     def _tag(self, name: str, source: str) -> str:
         if self.tag and name in self.renamed:
             return self.tag
-        own = self.project.config.settings(name).tag
-        return own or self.project.config.settings(source).tag or self.project.tag
+        for image in (name, source):
+            tag = self.project.config.settings(image).tag
+            if tag:
+                return self._expanded_tag(image, tag)
+        return self.project.tag
+
+    def _expanded_tag(self, image: str, tag: str) -> str:
+        """Give a tag whose variables are replaced; raise `ConfigError` if docker refuses it."""
+        origin = self.project.config.origins.get((image, "tag"), Origin(f"[{image}]", 0))
+        try:
+            expanded = Scope(self.project.variables, self.project.environ).expand(tag)
+        except UnsetVariable as error:
+            raise unset_variable(error, origin, image, "tag") from error
+        try:
+            check_tag(expanded.replace("$", " "))
+        except ValueError:
+            raise ConfigError(
+                f"{origin}: [{image}] tag: `{tag}` is `{expanded}` here, which docker refuses."
+            ) from None
+        return expanded
 
     def _lacks_dockerfile(self, name: str) -> bool:
         """Tell whether a folder stands for an image that is neither made here nor elsewhere."""
