@@ -23,7 +23,9 @@ class Row:
         progress = self.progress
         cached = f"{len(progress.cached)} cached" if progress.cached else ""
         time = f"{now - self.since:5.1f}s"
-        return f"# {self.name:<{name_width}} {time}  {cached:<9}  {progress.step}".rstrip()
+        # A tab or another control character would spoil the count of columns.
+        step = "".join(char if char.isprintable() else " " for char in progress.step)
+        return f"# {self.name:<{name_width}} {time}  {cached:<9}  {step}".rstrip()
 
 
 @dataclass

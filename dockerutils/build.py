@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 from dockerutils import docker_cli
+from dockerutils.command import Command
 from dockerutils.config.model import check_repository, check_tag
 from dockerutils.errors import ConfigError, ProjectError, UsageError
 from dockerutils.freshness import open_freshness
@@ -23,6 +24,9 @@ from dockerutils.version.file import VERSION_FILE, refresh_version_file
 from dockerutils.version.git import VersionError
 from dockerutils.version.source import version_source
 from dockerutils.work import Outcome, Work, WorkOptions, context_hints
+
+
+JOBS_PER_CORE = 2  # builds mostly wait: for downloads, for the engine, for a disk
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class BuildOptions:
             force_bases=self.force_build_base,
             pull=self.pull_base,
             rebuild=self.rebuild,
-            jobs=1 if watched else self.jobs or os.cpu_count() or 1,
+            jobs=1 if watched else self.jobs or JOBS_PER_CORE * (os.cpu_count() or 1),
         )
 
 
@@ -139,15 +143,16 @@ def pip_conf(session: Session, nodes: list[Node]) -> Iterator[None]:
     """
     template, copy = (session.project.root / name for name in (TEMPLATE, PIP_CONF))
     wanted = any(node.reading.mentions(PIP_CONF) for node in nodes)
-    if not (wanted and template.is_file()) or copy.exists():
+    if not (wanted and template.is_file()) or os.path.lexists(copy):
         yield
     elif session.dry:
-        session.terminal.data(f"cp {TEMPLATE} {PIP_CONF}")
+        root = session.project.root
+        session.runner.run(Command(("cp", TEMPLATE, PIP_CONF), folder=root))
         yield
-        session.terminal.data(f"rm {PIP_CONF}")
+        session.runner.run(Command(("rm", PIP_CONF), folder=root))
     else:
         session.terminal.note(f"{PIP_CONF} is a copy of {TEMPLATE} while images are built.")
-        shutil.copyfile(template, copy)
+        shutil.copy(template, copy)  # its permissions too: it may hold a password
         try:
             yield
         finally:

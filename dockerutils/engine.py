@@ -11,11 +11,12 @@ from typing import Any, Protocol
 from dockerutils import docker_cli
 from dockerutils.command import Command
 from dockerutils.errors import EngineError
-from dockerutils.runner import Runner
+from dockerutils.runner import Answer, Runner
 
 FULL = 64 * 2**20  # bytes; with less, an engine fails at the next layer
 
-
+# A name that nothing can have, such as one of an unset variable, is the builder's to refuse.
+MISSING = ("no such image", "invalid reference format")
 NAMED_CONTEXTS = 23  # the first engine whose BuildKit takes images as named build contexts
 
 
@@ -75,7 +76,7 @@ class CliEngine:
         if not named:
             return {}
         answer = self.runner.read(docker_cli.inspect_images(named))
-        present = without_missing(named, answer.errors)
+        present = without_missing(named, answer)
         found = [facts_of(one) for one in json.loads(answer.output or "[]")]
         if len(found) == len(present) or len(named) == 1:
             return dict(zip(present, found, strict=False))
@@ -139,12 +140,16 @@ def facts_of(inspected: Mapping[str, Any]) -> ImageFacts:
     return ImageFacts(inspected["Id"], tuple(layers), inspected.get("Config") or {})
 
 
-def without_missing(names: list[str], errors: str) -> list[str]:
-    """Give the names that docker does not complain of; raise `EngineError` for other complaints."""
-    lines = errors.strip().splitlines()
-    if any("no such image" not in line.lower() for line in lines):
-        raise no_answer(errors.strip())
-    return [name for name in names if not any(complains(line, name) for line in lines)]
+def without_missing(names: list[str], answer: Answer) -> list[str]:
+    """Give the names that docker does not complain of; raise `EngineError` if it tells of none.
+
+    Docker's warnings, such as of its own configuration, stand among the complaints.
+    """
+    lines = answer.errors.strip().splitlines()
+    complaints = [line for line in lines if any(words in line.lower() for words in MISSING)]
+    if answer.status and not complaints:
+        raise no_answer(answer.errors.strip())
+    return [name for name in names if not any(complains(line, name) for line in complaints)]
 
 
 def complains(line: str, name: str) -> bool:

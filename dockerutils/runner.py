@@ -97,7 +97,7 @@ class ShellRunner:
     def side_by_side(self) -> Iterator[Follow]:
         """Run commands in several threads; signals end them all and come out as `Interrupted`."""
         group = Group()
-        with caught_signals(group.end) as signals:
+        with caught_signals(group.end) as signals, contextlib.suppress(Interrupted):
             yield lambda command, take: self._follow(group, command, take)
         if signals.came:
             raise Interrupted("interrupted; what was running has ended.", 128 + signals.came[0])

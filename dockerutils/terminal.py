@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Terminal:
 
     def sketch(self, lines: Sequence[str]) -> None:
         """Draw lines that `erase` takes away again, each cut to the terminal's width."""
-        width = shutil.get_terminal_size().columns
+        width = self._columns()
         self.err.write("".join(f"{line[: width - 1]}\n" for line in lines))
         self.err.flush()
 
@@ -62,6 +63,14 @@ class Terminal:
         """Take away the last so many lines that were sketched."""
         if count:
             self.err.write(f"\x1b[{count}A\x1b[J")
+
+    def _columns(self) -> int:
+        """Give the width of the terminal that is drawn on; standard output may be elsewhere."""
+        try:
+            columns = os.get_terminal_size(self.err.fileno()).columns
+        except OSError:
+            columns = 0
+        return columns or shutil.get_terminal_size().columns
 
     def abandon(self) -> None:
         """Throw away data that cannot be written: Python would try again at its end."""

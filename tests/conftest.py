@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from engines import STAND_IN, RealProjects
+from own_engines import missing, own_engine
 from projects import CommandLine, Projects
 from terminals import Terminals
 
@@ -128,25 +126,9 @@ def real_projects(
 
 @pytest.fixture(scope="session")
 def private_engine(request: pytest.FixtureRequest, real_engine: str) -> Iterator[str]:
-    """An engine of this run's own, on a small disk in memory; gives its DOCKER_HOST.
-
-    It has a network of its own as well: a second engine in the machine's network would take the
-    bridge of the first one away.
-    """
-    sbin = "/usr/local/sbin:/usr/sbin:/sbin"
-    if os.getuid() or not shutil.which("dockerd", path=f"{os.environ['PATH']}:{sbin}"):
-        missing(request, "an engine of its own needs root and dockerd.")
-    folder = tempfile.mkdtemp(prefix="dockerutils-")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", folder], check=True)
-    own = {"ENGINE_DIR": folder, "ENGINE_ARGS": "--bridge=none --iptables=false"}
-    script = ["unshare", "--net", str(Path(__file__).parent.parent / "bin" / "engine")]
-    try:
-        subprocess.run(script, env={**os.environ, **own}, stdin=subprocess.DEVNULL, check=True)
-        yield f"unix://{folder}/docker.sock"
-    finally:
-        subprocess.run([*script, "--stop"], env={**os.environ, **own}, check=False)
-        subprocess.run(["umount", "--lazy", folder], check=True)
-        Path(folder).rmdir()
+    """An engine of this run's own, on a small disk in memory; gives its DOCKER_HOST."""
+    with own_engine(request, "192m", ENGINE_ARGS="--bridge=none --iptables=false") as engine:
+        yield engine.host
 
 
 @pytest.fixture
@@ -155,13 +137,6 @@ def terminals(engine_line: CommandLine) -> Iterator[Terminals]:
     opened = Terminals(engine_line.environ)
     yield opened
     opened.close()
-
-
-def missing(request: pytest.FixtureRequest, what: str) -> NoReturn:
-    """Skip for want of a component, or fail where everything has to be real."""
-    if request.config.getoption("--require-real"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def remove_marked(mark: str) -> None:

@@ -11,6 +11,7 @@ from projects import CommandLine, Projects
 from dockerutils.config.load import load_config
 from dockerutils.config.model import Config
 from dockerutils.errors import USAGE, ConfigError
+from dockerutils.startup import open_project
 
 INI = "[dev]\ntag=1\n"
 TOML = "[image.dev]\ntag = '1'\n"
@@ -230,7 +231,8 @@ def test_a_fault_ends_a_command_with_the_status_of_usage_and_without_a_traceback
     assert f"{INI_FILE} has 2 problems:" in lines[0]
     assert lines[1].startswith(f"  {INI_FILE}:2: [dev] tag is `a b`")
     assert lines[2].startswith(f"  {INI_FILE}:3: [dev] init holds `maybe`")
-    assert "docs/configuration.md" in lines[3]
+    assert lines[3].startswith(f"  warning: {INI_FILE}:4: [dew] belongs to no image")
+    assert "docs/configuration.md" in lines[4]
 
 
 def test_warnings_are_said_and_the_command_goes_on(
@@ -242,3 +244,13 @@ def test_warnings_are_said_and_the_command_goes_on(
     assert (
         f"# warning: {INI_FILE}:2: [dev] volume is no key that we know; did you mean `volumes`?\n"
     ) == result.err
+
+
+def test_warnings_are_told_along_with_faults(projects: Projects) -> None:
+    root = projects.images("dev", config='[dev]\nvolums=-v x\ncmd="unclosed\n')
+
+    with pytest.raises(ConfigError) as caught:
+        open_project(root, user="alice", home="/home/alice")
+
+    assert "warning: docker/dockerutils.cfg:2: [dev] volums" in caught.value.message
+    assert "docker/dockerutils.cfg:3: [dev] cmd" in caught.value.message

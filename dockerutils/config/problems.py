@@ -45,9 +45,10 @@ class Problems:
         if self.faults:
             lines = in_order(self.faults)
             count = "a problem" if len(lines) == 1 else f"{len(lines)} problems"
+            odd = [f"warning: {text}" for text in in_order(self.warnings)]
             raise ConfigError(
-                "\n  ".join([f"{self.file} has {count}:", *lines]),
-                "docs/configuration.md describes every key; `dockerutils show` prints what holds.",
+                "\n  ".join([f"{self.file} has {count}:", *lines, *odd]),
+                "The documentation (docs/configuration.md) describes every key.",
             )
         return tuple(in_order(self.warnings))
 

@@ -41,9 +41,17 @@ def known_secrets(root: Path, home: Path, environ: Mapping[str, str]) -> dict[st
         "netrc": (netrc_files(home, environ), "~/.netrc, or the file that NETRC names"),
     }
     return {
-        name: BuildSecret(name, next((file for file in files if file.is_file()), None), looked_for)
+        name: BuildSecret(name, next(filter(is_file, files), None), looked_for)
         for name, (files, looked_for) in places.items()
     }
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether there is a file; one in a place that is closed to us is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def pip_files(home: Path, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -70,5 +78,11 @@ def netrc_files(home: Path, environ: Mapping[str, str]) -> Iterator[Path]:
 
 def secret_words(secrets: Iterable[BuildSecret]) -> tuple[str, ...]:
     """Give docker build's options for the secrets that were found."""
-    found = ((secret.id, secret.file) for secret in secrets if secret.file)
-    return tuple(word for id_, file in found for word in ("--secret", f"id={id_},src={file}"))
+    # docker takes relative paths from the project's root; the user means the folder they are in.
+    found = ((secret.id, f"src={secret.file.absolute()}") for secret in secrets if secret.file)
+    return tuple(word for id_, src in found for word in ("--secret", f"id={id_},{csv_field(src)}"))
+
+
+def csv_field(text: str) -> str:
+    """Quote a field of docker's comma-separated options where it needs it."""
+    return '"{}"'.format(text.replace('"', '""')) if {",", '"'} & {*text} else text

@@ -26,7 +26,8 @@ from dockerutils.images.recipe import BuildRequest, Contexts, Details, NamedImag
 from dockerutils.naming import Reference
 
 SED_SPECIAL = re.compile(r"[\\/.*\[\]^$&]")
-SECRET_MOUNT = re.compile(r"--mount=type=secret\S*")
+# What names a secret's file, or nothing: mounts, the place where they are by default, comments.
+SECRET_MOUNT = re.compile(r"--mount=\S*\btype=secret\S*|/run/secrets/\S+|^[ \t]*#.*", re.MULTILINE)
 SECRET_ID = re.compile(r"(?:^|,)id=([^,]+)")
 BUILDER = "builder"
 BUILD_ARG = "--build-arg"
@@ -152,7 +153,8 @@ class DockerfileReading:
         return replace(own, stdin=rewritten(self.path, self.text, uses, stand_ins))
 
     def _secret_words(self) -> tuple[str, ...]:
-        ssh = ("--ssh", "default") if self.syntax.ssh else ()
+        given = any(word.partition("=")[0] == "--ssh" for word in self.options.words)
+        ssh = ("--ssh", "default") if self.syntax.ssh and not given else ()
         return (*secret_words(self.secrets), *ssh)
 
     def _stage_build(self, own: docker_cli.Build) -> tuple[Command, ...]:
@@ -196,7 +198,12 @@ def read_dockerfile(image: Image, expansion: Expansion, request: BuildRequest) -
 
 def secret_ids(words: Sequence[str]) -> set[str]:
     """Name the secrets that docker build options give already."""
-    values = [word.removeprefix("--secret=") for word in words]
+    pairs = zip(("", *words), words, strict=False)
+    values = [
+        word.removeprefix("--secret=")
+        for before, word in pairs
+        if before == "--secret" or word.startswith("--secret=")
+    ]
     return {found[1] for value in values if (found := SECRET_ID.search(value))}
 
 
@@ -205,6 +212,8 @@ def rewritten(
 ) -> Stdin:
     """Give a Dockerfile with other names for images, and the sed that makes the same of it."""
     changed = replace_images(text, {use: stand_ins[use.name] for use in uses})
+    if any("\n" in text[slice(*use.span)] for use in uses):  # sed sees one line at a time
+        return Stdin(changed, shlex.join(["printf", "%s", changed]))
     # From the last to the first: a name put in may hold the one that it replaced.
     scripts = (sed_script(text, use, stand_ins[use.name]) for use in reversed(uses))
     words = (word for script in scripts for word in ("-e", script))
