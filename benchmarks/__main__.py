@@ -9,13 +9,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from benchmarks import build, plan, run, start
+from benchmarks import build, context, plan, run, start, waves
 from benchmarks.measurement import Group, Measurement, measure
 from benchmarks.table import table
 
 BENCHMARKS: dict[str, Callable[[], AbstractContextManager[list[Group]]]] = {
     "start": start.groups,
     "build": build.groups,
+    "waves": waves.groups,
+    "context": context.groups,
     "run": run.groups,
     "plan": plan.groups,
 }
@@ -25,7 +27,9 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure what is named, all without a name."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
-    parser.add_argument("--runs", type=int, default=15, help="rounds of each (default: 15)")
+    parser.add_argument(
+        "--runs", type=int, default=15, help="rounds of each, fewer of what is slow (default: 15)"
+    )
     chosen = parser.parse_args(words)
     unknown = sorted(set(chosen.names) - set(BENCHMARKS))
     if unknown or chosen.runs < 1:

@@ -18,7 +18,7 @@ from dockerutils.startup import open_project
 from dockerutils.terminal import Terminal
 
 SIZES = (20, 200, 2000)
-TARGETS = {200: Target(0.5)}
+TARGETS = {200: (Target(0.5),)}
 CHILDREN = 4  # images that stand on the same one
 
 DOCKERFILE = """\
@@ -58,7 +58,7 @@ def groups(sizes: Iterable[int] = SIZES) -> Iterator[list[Group]]:
 
 def planning(size: int, place: Place) -> Case:
     """Give the case of planning inside this process."""
-    return Case(f"plan {size} images", lambda: plan(place.folder), TARGETS.get(size), size)
+    return Case(f"plan {size} images", lambda: plan(place.folder), TARGETS.get(size, ()), size)
 
 
 def printing(size: int, place: Place) -> Case:

@@ -28,6 +28,14 @@ class Place:
 
     def run(self, *words: str | Path) -> str:
         """Run to the end without input, and give what it wrote to standard output."""
+        return self.outputs(*words)[0]
+
+    def talk(self, *words: str | Path) -> str:
+        """Run to the end without input, and give what it wrote to standard error."""
+        return self.outputs(*words)[1]
+
+    def outputs(self, *words: str | Path) -> tuple[str, str]:
+        """Run to the end without input, and give both of its outputs."""
         done = subprocess.run(
             words,
             cwd=self.folder,
@@ -37,7 +45,8 @@ class Place:
             text=True,
             check=False,
         )
-        return succeeded(words, done.returncode, done.stdout, done.stderr)
+        succeeded(words, done.returncode, done.stdout, done.stderr)
+        return done.stdout, done.stderr
 
     def run_on_terminal(self, *words: str | Path) -> str:
         """Run to the end on a terminal of its own, and give what it wrote there."""

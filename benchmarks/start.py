@@ -29,4 +29,4 @@ def groups() -> Iterator[list[Group]]:
 
 def helping(here: Place, name: str) -> Case:
     """Give the case of one command's help."""
-    return Case(f"{name} --help", lambda: here.run(SCRIPTS / name, "--help"), HELP)
+    return Case(f"{name} --help", lambda: here.run(SCRIPTS / name, "--help"), (HELP,))

@@ -35,11 +35,16 @@ def row(one: Measurement) -> tuple[str, ...]:
     compared = (
         ("baseline", "", "")
         if one.is_baseline
-        else (f"{one.ratio:.2f}", f"{one.ratio_of_minima:.2f}", f"{one.difference * 1000:+.0f}")
+        else (
+            f"{one.ratio():.2f}",
+            f"{one.ratio_of_minima():.2f}",
+            f"{one.difference() * 1000:+.0f}",
+        )
     )
     each = f"{one.median * 1000 / one.case.items:.2f}" if one.case.items > 1 else ""
     times = (milliseconds(one.median), milliseconds(one.minimum))
-    return (one.group, f"`{one.case.name}`", *times, *compared, each, verdict(one))
+    verdicts = "; ".join(verdict(one, target) for target in one.case.targets)
+    return (one.group, f"`{one.case.name}`", *times, *compared, each, verdicts)
 
 
 def milliseconds(seconds: float) -> str:
@@ -47,14 +52,18 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.0f}"
 
 
-def verdict(one: Measurement) -> str:
-    """Give the target and whether it is met."""
-    if one.case.target is None:
-        return ""
-    return f"{limit(one.case.target)}: {'met' if one.meets_target else 'missed'}"
+def verdict(one: Measurement, target: Target) -> str:
+    """Give a target and whether it is met, and what was found beside another than the baseline."""
+    met = "met" if one.meets(target) else "missed"
+    if not target.to:
+        return f"{limit(target)}: {met}"
+    minima = f"{one.found(target):.2f}, of minima {one.ratio_of_minima(target.to):.2f}"
+    return f"{limit(target)} `{target.to}`: {met} ({minima})"
 
 
 def limit(target: Target) -> str:
     """Give a target as text."""
-    sign = "+" if target.beyond_baseline else ""
-    return f"≤ {sign}{milliseconds(target.seconds)} ms"
+    if target.figure == "ratio":
+        return f"≤ {target.limit:g} times"
+    sign = "+" if target.figure == "difference" else ""
+    return f"≤ {sign}{milliseconds(target.limit)} ms"

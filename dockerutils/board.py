@@ -79,6 +79,13 @@ class Board:
             self.terminal.note(text)
             self._draw()
 
+    def warn(self, text: str) -> None:
+        """Say what is odd above the rows."""
+        with self.lock:
+            self._clear()
+            self.terminal.warn(text)
+            self._draw()
+
     def clear(self) -> None:
         """Take all rows away."""
         with self.lock:

@@ -25,7 +25,6 @@ from dockerutils.version.git import VersionError
 from dockerutils.version.source import version_source
 from dockerutils.work import Outcome, Work, WorkOptions, context_hints
 
-
 JOBS_PER_CORE = 2  # builds mostly wait: for downloads, for the engine, for a disk
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dockerutils import __version__
+from dockerutils import __version__, docker_cli
 from dockerutils.context.ignore import find_ignore_file, load_rules
 from dockerutils.context.stat_cache import StatCache
 from dockerutils.context.tree import (
@@ -117,24 +117,28 @@ class Freshness:
         facts = self.facts.get(reference)
         return base_digest(facts.layers, facts.config) if facts else reference
 
-    def is_fresh(self, node: Node, inputs: Inputs) -> bool:
-        """Tell whether all tags are there and the image was made from these inputs."""
-        if not all(tag in self.facts for tag in node.reading.tags):
-            return False
-        return self.facts[str(node.image.reference)].labels.get(LABEL) == inputs.label
+    def is_fresh(self, node: Node, inputs: Inputs, request: BuildRequest) -> bool:
+        """Tell whether all that a build would tag is there, made from these inputs."""
+        return all(self._label(tag) == inputs.label for tag in moved(node, request))
 
-    def reasons(self, node: Node, inputs: Inputs) -> list[str]:
+    def _label(self, tag: str) -> str:
+        """Give the label with an image's inputs; an inherited one is that of an image below."""
+        labels = self.facts[tag].labels if tag in self.facts else {}
+        own = labels.get(docker_cli.IMAGE_LABEL) == tag.rpartition(":")[0]
+        return labels.get(LABEL, "") if own else ""
+
+    def reasons(self, node: Node, inputs: Inputs, request: BuildRequest) -> list[str]:
         """Tell in sentences why an image is not what its sources would give."""
-        reference = str(node.image.reference)
-        missing = [tag for tag in node.reading.tags if tag not in self.facts]
+        tags = moved(node, request)
+        missing = [tag for tag in tags if tag not in self.facts]
         if missing:
             return [f"{missing[0]} is not on the engine"]
-        label = self.facts[reference].labels.get(LABEL)
-        old = read_label(label) if label else None
-        if label is None or old is None:
+        label = next((one for one in map(self._label, tags) if one != inputs.label), inputs.label)
+        old = read_label(label)
+        if old is None:
             return ["it was built by something else, or by another version of dockerutils"]
         record = self.record(node)
-        known = record.get("details", {}) if record.get("label") == label else {}
+        known = record["details"] if record.get("label") == label else {}
         return [
             sentence
             for part in changed_parts(old, inputs)
@@ -144,16 +148,18 @@ class Freshness:
     def judge(self, node: Node) -> Verdict:
         """Judge whether a plain build would do anything; the facts are known."""
         name, reference = node.image.name, str(node.image.reference)
-        inputs = self.inputs(node, BuildRequest())
+        request = BuildRequest()
+        inputs = self.inputs(node, request)
         if inputs is None:
             return Verdict(name, reference, stale=True, reasons=(UNTRACKED,))
-        reasons = () if self.is_fresh(node, inputs) else tuple(self.reasons(node, inputs))
+        fresh = self.is_fresh(node, inputs, request)
+        reasons = () if fresh else tuple(self.reasons(node, inputs, request))
         record = self.record(node)
         ours = record.get("label") == inputs.label
         return Verdict(
             image=name,
             reference=reference,
-            stale=bool(reasons),
+            stale=not fresh,
             reasons=reasons,
             last_reasons=tuple(record.get("because", ())) if ours else (),
             last_built=record.get("time") if ours else None,
@@ -165,7 +171,7 @@ class Freshness:
             found = json.loads(self._file(node).read_text("utf-8"))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return found if is_record(found) else {}
 
     def keep(self, node: Node, inputs: Inputs, because: list[str]) -> None:
         """Keep what an image was made from, so that a later run can name what changed."""
@@ -181,6 +187,20 @@ class Freshness:
     def _file(self, node: Node) -> Path:
         name = str(node.image.reference).replace("/", "%")
         return self.folder / "inputs" / f"{name}.json"
+
+
+def is_record(found: Any) -> bool:
+    """Tell whether what was read is what `keep` writes."""
+    kinds: dict[str, Any] = {"label": str, "details": dict, "because": list, "time": (int, float)}
+    whole = isinstance(found, dict) and all(
+        isinstance(found.get(key), kind) for key, kind in kinds.items()
+    )
+    return whole and all(isinstance(part, dict) for part in found["details"].values())
+
+
+def moved(node: Node, request: BuildRequest) -> tuple[str, ...]:
+    """Give the tags that a build moves: that of one stage leaves `builder` alone."""
+    return node.reading.tags[:1] if request.target else node.reading.tags
 
 
 def names_of(nodes: Iterable[Node]) -> list[str]:
@@ -212,7 +232,7 @@ CHANGED: Mapping[str, str] = {
 
 def some(names: tuple[str, ...]) -> str:
     """Name the first few, and count the others."""
-    named = ", ".join(name.strip() or "options" for name in names[:NAMED])
+    named = ", ".join(names[:NAMED])
     return f"{named} and {len(names) - NAMED} more" if len(names) > NAMED else named
 
 

@@ -106,11 +106,10 @@ class ShellRunner:
         if group.ended:
             raise Interrupted("interrupted before it began.")
         process = self._start(command, stdin=subprocess.DEVNULL, merged=True)
-        with group.member(process):
+        with group.member(process), process:
             feed(process, command)
             for line in process.stdout or ():
                 take(line)
-            process.wait()
         status = exit_status(process)
         if group.ended:
             raise Interrupted(f"interrupted while {command.argv[0]} was running.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
@@ -11,6 +11,7 @@ from typing import TextIO
 from dockerutils import docker_cli
 from dockerutils.board import Board
 from dockerutils.command import Command
+from dockerutils.context.tree import ContextChanged
 from dockerutils.errors import CommandFailed, EngineError
 from dockerutils.freshness import Freshness, names_of, written_size
 from dockerutils.images.graph import Graph
@@ -57,6 +58,7 @@ class Work:
     freshness: Freshness
     failures: list[CommandFailed] = field(default_factory=list)
     ailment: EngineError | None = None
+    board: Board | None = None  # while images are built side by side
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     def needed(self) -> list[Node]:
@@ -107,7 +109,7 @@ class Work:
     # Side by side ---------------------------------------------------------------------------
 
     def _build_side_by_side(self, needs: dict[str, tuple[str, ...]]) -> None:
-        board = Board(self.session.terminal, tuple(needs), self.session.now)
+        board = self.board = Board(self.session.terminal, tuple(needs), self.session.now)
         with self.session.runner.side_by_side() as follow, contextlib.ExitStack() as logs:
 
             def look_after(name: str) -> None:
@@ -119,6 +121,7 @@ class Work:
                 run_side_by_side(needs, look_after, self.options.jobs, board.draw)
             finally:
                 board.clear()
+                self.board = None
 
     def _end_row(self, board: Board, name: str) -> None:
         outcome = self.outcomes[name]
@@ -169,13 +172,18 @@ class Work:
             yield "was not built: its pre_build_script", self._script(settings.pre_build_script)
             self.freshness.contexts.forget()
             node = self.graph.read_again(node.image.name)
+        pulls = self._pulls(node)
+        for command in pulls:
+            yield "was not built: docker pull", command
+        if settings.pre_build_script or pulls:
+            self._learn(names_of([node]))
         inputs = None if self.session.dry else self._inputs(node)
         if inputs and self._unchanged(node, inputs):
             self.outcomes[node.image.name] = self._outcome(node, "unchanged")
             return
         for text in node.reading.notes:
-            self.session.terminal.warn(text)
-        because = self.freshness.reasons(node, inputs) if inputs else []
+            self._warn(text)
+        because = self.freshness.reasons(node, inputs, self._request(node)) if inputs else []
         for command in self._commands(node, inputs):
             yield f"was not built: {' '.join(command.argv[:2])}", command
         self._remember(node, inputs, because)
@@ -191,32 +199,48 @@ class Work:
         forced = self.options.rebuild or self.options.force_bases
         if forced or request.pull or request.no_cache:
             return False
-        return self.freshness.is_fresh(node, inputs)
+        return self.freshness.is_fresh(node, inputs, request)
+
+    def _learn(self, names: Iterable[str]) -> None:
+        if not self.session.dry:
+            self.freshness.facts.update(self.session.engine.facts(names))
+
+    def _warn(self, text: str) -> None:
+        (self.board or self.session.terminal).warn(text)
 
     def _remember(self, node: Node, inputs: Inputs | None, because: list[str]) -> None:
         """Keep what the image was made from, and learn what it is for those that stand on it."""
-        if self.session.dry:
-            return
-        self.freshness.facts.update(self.session.engine.facts(node.reading.tags))
+        self._learn(node.reading.tags)
         if inputs is None:
             return
-        self.freshness.contexts.forget()
-        now = self._inputs(node)
-        if now and now.parts["context"] != inputs.parts["context"]:
-            self.session.terminal.warn(
+        if self._has_moved(node, inputs):
+            self._warn(
                 f"files changed while {node.image.name} was built; build it again to be sure."
             )
             return
         self.freshness.keep(node, inputs, because)
+
+    def _has_moved(self, node: Node, inputs: Inputs) -> bool:
+        """Tell whether the context is another one now than before the build."""
+        self.freshness.contexts.forget()
+        try:
+            now = self._inputs(node)
+        except ContextChanged:
+            return True
+        return now is not None and now.parts["context"] != inputs.parts["context"]
+
+    def _pulls(self, node: Node) -> list[Command]:
+        """Give the pulls in the place of --pull, which would look for local images elsewhere."""
+        if not (node.has_locals and self._request(node).pull):
+            return []
+        return [docker_cli.pull(node.stand_ins.get(name, name)) for name in node.foreign]
 
     def _commands(self, node: Node, inputs: Inputs | None) -> Iterator[Command]:
         """Give docker's commands; only the ID of an image that was asked for is data."""
         request = self._request(node)
         if inputs:
             request = replace(request, labels=((LABEL, inputs.label),))
-        if request.pull and node.has_locals:
-            request = replace(request, pull=False)
-            yield from (docker_cli.pull(node.stand_ins.get(name, name)) for name in node.foreign)
+        request = replace(request, pull=request.pull and not node.has_locals)
         if node.stand_ins and not self.session.engine.takes_named_contexts():
             request = replace(request, named_contexts=False)
         for command in node.reading.commands(request, node.stand_ins):

@@ -96,9 +96,13 @@ class RealProject:
         """Tell whether the engine has an image."""
         return bool(self.engine.image_id(self.reference(image, tag)))
 
+    def having(self, **more: str) -> RealProject:
+        """Give the same project with more in the environment of its commands."""
+        return RealProject(self.root, CommandLine({**self.line.environ, **more}), self.mark)
+
     def known_as(self, user: str) -> RealProject:
         """Give the same project, as another user sees it."""
-        return RealProject(self.root, CommandLine({**self.line.environ, "LOGNAME": user}), user)
+        return RealProject(self.root, self.having(LOGNAME=user).line, user)
 
 
 @dataclass

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dockerutils.command import Command
@@ -56,6 +56,50 @@ class RecordingRunner:
         return [str(command) for command in self.commands]
 
 
+def nothing(_command: Command) -> None:
+    """Do nothing while a command runs."""
+
+
+@dataclass
+class Workshop(RecordingRunner):
+    """Builds: notes what its engine has then, with the layers that are listed for a reference.
+
+    An image without any has one that is named like itself; `during` is called with each command.
+    """
+
+    layers: dict[str, str] = field(default_factory=dict)
+    there: dict[str, ImageFacts] = field(default_factory=dict)
+    during: Callable[[Command], None] = nothing
+
+    def hand_over(self, command: Command) -> int:
+        """Record, and build."""
+        status = super().hand_over(command)
+        self.during(command)
+        if not status and command.argv[:2] == ("docker", "build"):
+            reference = command.argv[3]
+            layer = self.layers.get(reference, reference)
+            config = {"Labels": labels_of(command)}
+            self.there[reference] = ImageFacts(f"sha256:{reference}", (layer,), config)
+        return status
+
+    def serve(self, session: Session) -> Session:
+        """Give a session that builds here, on an engine that has what was built."""
+        return replace(session, runner=self, engine=FixedEngine(has_facts=self.there))
+
+    def built(self) -> list[str]:
+        """Give the tags that were built since the last question, in order."""
+        found = [one.argv[3] for one in self.commands if one.argv[:2] == ("docker", "build")]
+        self.commands.clear()
+        return found
+
+
+def labels_of(command: Command) -> dict[str, str]:
+    """Give the labels among the words of a build."""
+    pairs = zip(command.argv, command.argv[1:], strict=False)
+    texts = (value.partition("=") for word, value in pairs if word == "--label")
+    return {name: value for name, _, value in texts}
+
+
 @dataclass(frozen=True)
 class FixedEngine:
     """Has these images (reference to ID) and containers (label to names), and this ailment."""
@@ -103,12 +147,20 @@ def fake_session(
         project=open_project(root, user="alice", home="/home/alice", environ=environ or {}),
         runner=runner,
         engine=engine or FixedEngine(),
-        environ=environ or {},
+        environ={"XDG_CACHE_HOME": str(root.parent / "cache"), **(environ or {})},
         terminal=Terminal(io.StringIO(), io.StringIO()),
         here=root,
         token=lambda: "c0ffee",
     )
     return session, runner
+
+
+class Tty(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
 
 
 def said(session: Session) -> str:

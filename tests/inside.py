@@ -12,6 +12,7 @@ import pytest
 from projects import Result
 
 from dockerutils.cli import SEED_VERBS, main
+from dockerutils.images.inputs import LABEL
 
 # Writes how it was called, then ends as the file `fails` beside it says: lines of STATUS PATTERN.
 RECORDER = """#!/bin/sh
@@ -32,6 +33,25 @@ class Call:
     words: list[str]
     folder: str
     token: str
+
+    @property
+    def asks(self) -> bool:
+        """Tell whether docker was only asked something."""
+        return self.words[:2] in (["image", "ls"], ["image", "inspect"]) or self.words[0] in (
+            "version",
+            "info",
+        )
+
+    @property
+    def without_inputs(self) -> Call:
+        """The call without the label of inputs, which a dry run cannot know."""
+        return Call(without_inputs(self.words), self.folder, self.token)
+
+
+def without_inputs(words: list[str]) -> list[str]:
+    """Take the label of inputs off the words of a build."""
+    at = next((at for at, word in enumerate(words) if word.startswith(f"{LABEL}=")), 0)
+    return [*words[: at - 1], *words[at + 1 :]] if at else words
 
 
 @dataclass(frozen=True)

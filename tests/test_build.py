@@ -84,7 +84,7 @@ def test_force_builds_the_whole_chain_again(projects: Projects) -> None:
 
 def test_all_builds_everything_once_bases_first(projects: Projects) -> None:
     session, runner = opened(projects)
-    build_images(session, ("all", "test"), BuildOptions())
+    build_images(session, ("all", "test"), BuildOptions(jobs=1))
 
     expected = ["base", "app", "dev", "test", "tool"]
     assert [f"shop-{name}:alice" for name in expected] == built(runner)
@@ -101,7 +101,7 @@ def test_the_failure_of_one_image_has_dockers_status(projects: Projects) -> None
 
 def test_a_failure_stops_what_depends_on_it_and_only_that(projects: Projects) -> None:
     session, runner = opened(projects, statuses={"docker/dev/": 9})
-    caught = failure(session, "all")
+    caught = failure(session, "all", jobs=1)
 
     expected = ["base", "app", "dev", "tool"]
     assert [f"shop-{name}:alice" for name in expected] == built(runner)
@@ -112,7 +112,7 @@ def test_a_failure_stops_what_depends_on_it_and_only_that(projects: Projects) ->
 
 def test_the_first_failure_gives_the_status_and_all_are_told(projects: Projects) -> None:
     session, _ = opened(projects, statuses={"docker/app/": 5, "docker/tool/": 6})
-    caught = failure(session, "all")
+    caught = failure(session, "all", jobs=1)
 
     assert 5 == caught.status
     assert "app was not built: docker build ended with status 5." in said(session)
@@ -146,7 +146,7 @@ def test_a_failed_pull_is_a_failure(projects: Projects) -> None:
 def test_an_engine_that_does_not_work_is_told_once_and_not_asked_again(projects: Projects) -> None:
     ill = EngineError("the Docker engine does not answer: no socket", "Start the engine.")
     session, runner = opened(projects, engine=FixedEngine(is_ill=ill), statuses={"docker build": 1})
-    caught = failure(session, "all")
+    caught = failure(session, "all", jobs=1)
 
     assert ["shop-base:alice"] == built(runner)
     assert 1 == said(session).count("does not answer")
@@ -176,7 +176,7 @@ class Interrupting(RecordingRunner):
 def test_an_interruption_stops_everything(projects: Projects) -> None:
     session, _ = opened(projects)
     runner = Interrupting()
-    caught = failure(dataclasses.replace(session, runner=runner), "all")
+    caught = failure(dataclasses.replace(session, runner=runner), "all", jobs=1)
 
     assert (130, ["shop-base:alice"]) == (caught.status, built(runner))
 

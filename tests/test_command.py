@@ -10,7 +10,7 @@ import pytest
 from hypothesis import configuration, example, given, settings
 from hypothesis import strategies as st
 
-from dockerutils.command import Command, Secret
+from dockerutils.command import Command, Secret, Stdin
 
 configuration.set_hypothesis_home_dir(Path(__file__).parents[1] / ".cache" / "hypothesis")
 
@@ -81,3 +81,11 @@ def test_a_name_that_no_shell_assigns_to_is_set_all_the_same(name: str) -> None:
 def test_a_secret_cannot_be_a_word() -> None:
     with pytest.raises(TypeError, match="plain strings"):
         Command(("docker", Secret("h1dden", "$T")))  # type: ignore[arg-type]
+
+
+def test_what_a_command_reads_is_shown_as_what_writes_it() -> None:
+    fed = Stdin("h1dden text", "sed s/a/b/ 'a file'")
+    command = Command(("docker", "build", "-"), {"TOKEN": Secret("h1dden", "$TOKEN")}, stdin=fed)
+
+    assert "sed s/a/b/ 'a file' | TOKEN=$TOKEN docker build -" == str(command)
+    assert "h1dden" not in repr(command)

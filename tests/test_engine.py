@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from fakes import RecordingRunner
 
 from dockerutils import docker_cli
 from dockerutils.command import Command
-from dockerutils.engine import CliEngine, NoEngine, full_disk, no_answer
+from dockerutils.engine import CliEngine, ImageFacts, NoEngine, full_disk, no_answer
 from dockerutils.errors import EngineError
 from dockerutils.runner import Answer
 
@@ -33,6 +34,98 @@ def test_images_that_are_there_have_their_ids() -> None:
 
 def test_no_image_is_asked_for_in_vain() -> None:
     assert {} == engine().images([])
+
+
+def inspected(*layers: str, **config: object) -> dict[str, object]:
+    return {"Id": f"id of {layers}", "RootFS": {"Layers": list(layers)}, "Config": config}
+
+
+def inspect(names: list[str], found: list[object], *errors: str) -> tuple[Command, Answer]:
+    answer = Answer(1 if errors else 0, json.dumps(found), "".join(f"{one}\n" for one in errors))
+    return docker_cli.inspect_images(names), answer
+
+
+GONE = "Error response from daemon: No such image: "
+
+
+def test_facts_are_told_by_name_whatever_else_is_missing() -> None:
+    names = ["a:1", "gone:1", "b", "lost"]
+    found = [inspected("l1", Labels={"x": "y"}), inspected("l1", "l2")]
+    asked = inspect(names, list(found), f"{GONE}gone:1", f"{GONE}lost:latest")
+    facts = engine(asked).facts(names)
+
+    assert ["a:1", "b"] == list(facts)
+    assert (("l1",), {"x": "y"}) == (facts["a:1"].layers, facts["a:1"].labels)
+    assert (("l1", "l2"), {}) == (facts["b"].layers, facts["b"].labels)
+
+
+def test_an_image_without_layers_or_configuration_has_facts() -> None:
+    bare = {"Id": "x", "RootFS": {"Type": "layers"}, "Config": None}
+
+    assert {"a": ImageFacts("x")} == engine(inspect(["a"], [bare])).facts(["a"])
+    labels = {"Id": "x", "Config": {"Labels": None}}
+    assert {} == engine(inspect(["a"], [labels])).facts(["a"])["a"].labels
+
+
+def test_no_facts_are_asked_for_in_vain_and_none_twice() -> None:
+    assert {} == engine().facts([])
+    assert ["a"] == list(engine(inspect(["a"], [inspected()])).facts(iter(["a", "a"])))
+
+
+def test_names_that_the_engine_writes_in_another_way_are_asked_for_one_by_one() -> None:
+    names = ["docker.io/library/gone:1", "a"]
+    asked = [
+        inspect(names, [inspected("l1")], f"{GONE}gone:1"),
+        inspect(names[:1], [], f"{GONE}gone:1"),
+        inspect(names[1:], [inspected("l1")]),
+    ]
+
+    assert ["a"] == list(engine(*asked).facts(names))
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "Error response from daemon: invalid reference format",
+        "Error: invalid reference format: repository name (library/${X}) must be lowercase",
+    ],
+)
+def test_a_name_that_nothing_can_have_is_missing(complaint: str) -> None:
+    names = ["${X}", "a"]
+    asked = [
+        inspect(names, [inspected("l1")], complaint),
+        inspect(names[:1], [], complaint),
+        inspect(names[1:], [inspected("l1")]),
+    ]
+
+    assert ["a"] == list(engine(*asked).facts(names))
+
+
+WARNING = "WARNING: Error loading config file: /root/.docker/config.json: permission denied"
+
+
+def test_a_warning_of_docker_is_no_complaint() -> None:
+    answer = Answer(0, json.dumps([inspected("l1")]), f"{WARNING}\n")
+    assert ["a"] == list(engine((docker_cli.inspect_images(["a"]), answer)).facts(["a"]))
+
+    asked = inspect(["a", "gone"], [inspected("l1")], WARNING, f"{GONE}gone:latest")
+    assert ["a"] == list(engine(asked).facts(["a", "gone"]))
+
+
+def test_facts_of_an_engine_that_is_down_are_an_error() -> None:
+    down = Answer(1, "[]\n", f"{WARNING}\n{DOWN.errors}")
+    with pytest.raises(EngineError, match="the Docker engine does not answer: Cannot connect"):
+        engine((docker_cli.inspect_images(["a"]), down)).facts(["a"])
+
+
+@pytest.mark.parametrize(
+    ("version", "takes"),
+    [("20.10.24", False), ("22.06.0-beta", False), ("23.0.0", True), ("26.1.5", True), ("", True)],
+)
+def test_engines_from_23_on_take_named_contexts(version: str, takes: bool) -> None:
+    asked = docker_cli.server_version(), Answer(0, f"{version}\n", "")
+
+    assert takes == engine(asked).takes_named_contexts()
 
 
 def test_containers_are_given_by_name() -> None:
@@ -98,8 +191,10 @@ def test_the_disk_of_an_engine_elsewhere_is_not_looked_at() -> None:
 
 
 def test_a_dry_runs_engine_knows_nothing() -> None:
-    assert ({}, [], None) == (
+    assert NoEngine().takes_named_contexts()
+    assert ({}, {}, [], None) == (
         NoEngine().images(["a:1"]),
+        NoEngine().facts(["a:1"]),
         NoEngine().containers(["a"]),
         NoEngine().ailment(),  # type: ignore[func-returns-value]
     )

@@ -43,7 +43,14 @@ def test_a_test_that_stays_inside_passes(pytester: pytest.Pytester) -> None:
 
 def run_case(pytester: pytest.Pytester, text: str) -> pytest.RunResult:
     here = Path(__file__).parent
-    for module in ("conftest.py", "engines.py", "processes.py", "projects.py", "terminals.py"):
+    for module in (
+        "conftest.py",
+        "engines.py",
+        "own_engines.py",
+        "processes.py",
+        "projects.py",
+        "terminals.py",
+    ):
         pytester.makepyfile(**{module.removesuffix(".py"): (here / module).read_text()})
     pytester.makepyfile(test_case=text)
     return pytester.runpytest_subprocess("-p", "no:cacheprovider")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dockerutils.command import Command, Secret
-from dockerutils.errors import CommandFailed, EngineError
+from dockerutils.command import Command, Secret, Stdin
+from dockerutils.errors import CommandFailed, EngineError, Interrupted
 from dockerutils.runner import Answer, DryRunner, ShellRunner, Signals, printed_line
 from dockerutils.terminal import Terminal
 
@@ -207,6 +207,66 @@ def test_the_handlers_of_signals_are_put_back(runner: ShellRunner) -> None:
     runner.run(shell("true"))
 
     assert before == [signal.getsignal(number) for number in numbers]
+
+
+def test_a_command_reads_what_it_is_fed(runner: ShellRunner, tmp_path: Path) -> None:
+    text = "ö\r\n" * 50_000
+    runner.run(Command(("sh", "-c", "cat >fed"), folder=tmp_path, stdin=Stdin(text, "x")))
+
+    assert text == (tmp_path / "fed").read_bytes().decode()
+
+
+def test_a_command_may_end_before_it_has_read_all(runner: ShellRunner) -> None:
+    runner.run(Command(("true",), stdin=Stdin("x" * 1_000_000, "x")))
+
+
+def test_commands_side_by_side_give_their_lines_and_their_status(runner: ShellRunner) -> None:
+    lines: list[str] = []
+    with runner.side_by_side() as follow:
+        follow(shell("echo out; echo err >&2; printf rest"), lines.append)
+        with pytest.raises(CommandFailed, match="sh ended with status 5") as caught:
+            follow(shell("exit 5"), lines.append)
+
+    assert ["out\n", "err\n", "rest"] == lines
+    assert 5 == caught.value.status
+
+
+def test_commands_side_by_side_are_fed(runner: ShellRunner) -> None:
+    lines: list[str] = []
+    with runner.side_by_side() as follow:
+        follow(Command(("cat",), stdin=Stdin("a\nb\n", "x")), lines.append)
+
+    assert ["a\n", "b\n"] == lines
+
+
+def test_a_line_that_cannot_be_taken_ends_the_command(runner: ShellRunner) -> None:
+    def refuse(_line: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError), runner.side_by_side() as follow:
+        follow(shell("yes"), refuse)
+
+
+def test_a_signal_that_nothing_ran_for_still_interrupts(runner: ShellRunner) -> None:
+    never = runner.here / "never"
+
+    def interrupted() -> None:
+        with runner.side_by_side() as follow:
+            os.kill(os.getpid(), signal.SIGTERM)
+            follow(Command(("touch", str(never))), lambda _line: None)
+
+    with pytest.raises(Interrupted) as caught:
+        interrupted()
+
+    assert (143, False) == (caught.value.status, never.exists())
+
+
+def test_a_dry_run_prints_what_would_run_side_by_side(tmp_path: Path) -> None:
+    runner, out = dry(tmp_path)
+    with runner.side_by_side() as follow:
+        follow(Command(("docker", "build", "a")), lambda _line: None)
+
+    assert "docker build a\n" == out.getvalue()
 
 
 def dry(here: Path) -> tuple[DryRunner, io.StringIO]:

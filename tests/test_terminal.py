@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import struct
+import termios
+
+import pytest
+from fakes import Tty
 
 from dockerutils.terminal import Terminal
-
-
-class Tty(io.StringIO):
-    """A stream that says that it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 def written(terminal: Terminal) -> tuple[str, str]:
@@ -84,3 +84,33 @@ def test_data_that_cannot_be_written_is_thrown_away() -> None:
     terminal.abandon()
 
     assert terminal.out.closed
+
+
+@pytest.mark.parametrize(
+    ("stream", "quiet", "live"),
+    [(Tty(), False, True), (Tty(), True, False), (io.StringIO(), False, False)],
+)
+def test_lines_are_drawn_anew_on_a_terminal_that_is_not_quiet(
+    stream: io.StringIO, quiet: bool, live: bool
+) -> None:
+    assert live == Terminal(io.StringIO(), stream, quiet).live
+
+
+def test_a_sketch_is_cut_to_the_width_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "5")
+    terminal = Terminal(io.StringIO(), Tty())
+    terminal.sketch(["123456", "12"])
+    terminal.erase(2)
+    terminal.erase(0)
+
+    assert ("", "1234\n12\n\x1b[2A\x1b[J") == written(terminal)
+
+
+def test_the_width_is_that_of_the_terminal_that_is_drawn_on() -> None:
+    main, other = os.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("4H", 24, 7, 0, 0))
+    with os.fdopen(other, "w") as stream:
+        Terminal(io.StringIO(), stream).sketch(["123456789"])
+
+        assert b"123456\r\n" == os.read(main, 100)
+    os.close(main)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -105,10 +105,11 @@ class DockerfileReading:
         if any(word.partition("=")[0] == "--build-context" for word in self.options.words):
             return None
         arguments = {
-            f"--build-arg {name}": secret_digest(value or "")
+            f"--build-arg {name}": "not set" if value is None else secret_digest(value)
             for name, value in self.options.arguments.items()
         }
-        words = {" ".join(self.options.words): "", "--target": request.target}
+        others = " ".join(without_arguments(self.options.words))
+        words = {"--target": request.target, **({others: ""} if others else {})}
         return {
             "dockerfile": {str(self.path): secret_digest(self.text)},
             "options": {**words, **arguments},
@@ -272,6 +273,16 @@ def without_results(words: tuple[str, ...]) -> tuple[str, ...]:
         elif word.partition("=")[0] not in (*RESULT_OPTIONS, *RESULT_SWITCHES):
             kept.append(word)
     return tuple(kept)
+
+
+def without_arguments(words: tuple[str, ...]) -> Iterator[str]:
+    """Leave out the build's arguments, whose values are nobody's business."""
+    rest = iter(words)
+    for word in rest:
+        if word == BUILD_ARG:
+            next(rest, None)
+        else:
+            yield word
 
 
 def _argument(word: str, environ: Mapping[str, str]) -> dict[str, str | None]:

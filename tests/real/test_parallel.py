@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 from pathlib import Path
-from subprocess import Popen
 
 import pytest
 from engines import RealProject, RealProjects
@@ -22,28 +21,30 @@ FROM {base}
 RUN --mount=type=cache,id=dockerutils-tests,target=/meet cd /meet; \\
     touch <project>-{own}; other=<project>-{other}; i=0; \\
     while [ ! -e $other ] && [ $i -lt {tenths} ]; do sleep 0.1; i=$((i+1)); done; \\
-    if [ -e $other ]; then end=met; else rm <project>-{own}; end=alone; fi; echo {own}:$end
+    if [ -e $other ]; then end=met; else rm <project>-{own}; end=alone; fi; \\
+    echo {own}:$end; sleep {then}
 """
 PYTHON = "python:3.11-slim"
 
 
-def meeting(own: str, other: str, base: str = PYTHON, tenths: int = 300) -> str:
-    return MEETING.format(own=own, other=other, base=base, tenths=tenths)
-
-
-def pair(base: str = PYTHON, tenths: int = 300) -> dict[str, str]:
-    """Two images whose steps wait for each other."""
+def pair(base: str = PYTHON, tenths: int = 200, then: float = 0) -> dict[str, str]:
+    """Two images whose steps wait for each other, and then for so many seconds."""
     return {
-        "docker/left/Dockerfile": meeting("left", "right", base, tenths),
-        "docker/right/Dockerfile": meeting("right", "left", base, tenths),
+        f"docker/{own}/Dockerfile": MEETING.format(
+            own=own, other=other, base=base, tenths=tenths, then=then
+        )
+        for own, other in (("left", "right"), ("right", "left"))
     }
+
+
+def with_own_cache(project: RealProject) -> RealProject:
+    """Have it keep its logs beside the project's folder."""
+    return project.having(XDG_CACHE_HOME=str(project.root.parent / "cache"))
 
 
 def logs(project: RealProject) -> dict[str, Path]:
     """The logs that the project's builds left, by image."""
-    home = Path(project.line.environ["HOME"])
-    named = f"{project.name}-*/logs/*.log"
-    found = [*home.glob(f".cache/dockerutils/{named}")]
+    found = (project.root.parent / "cache").glob("dockerutils/*/logs/*.log")
     return {path.stem: path for path in found}
 
 
@@ -98,13 +99,14 @@ class TestTwoImagesUponOne:
     def project(cls, real_projects: RealProjects) -> RealProject:
         lot = f"FROM {PYTHON}\nRUN head -c 8 /proc/sys/kernel/random/uuid >/lot # <project>\n"
         taker = "FROM {base}\nCOPY --from=<project>-left /lot /taken\nRUN cmp /lot /taken\n"
-        return real_projects.make(
+        made = real_projects.make(
             {
                 "docker/zero/Dockerfile": lot,
                 **pair("<project>-zero"),
                 "docker/all-of-it/Dockerfile": taker.format(base="<project>-right"),
             }
         )
+        return with_own_cache(made)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -154,7 +156,7 @@ class TestAFailureAmongThem:
     @classmethod
     def project(cls, real_projects: RealProjects) -> RealProject:
         broken = f"FROM {PYTHON}\nRUN echo <project>; for n in $(seq 60); do echo said-$n; done;"
-        return real_projects.make(
+        made = real_projects.make(
             {
                 "docker/broken/Dockerfile": f"{broken} exit 3\n",
                 "docker/fine/Dockerfile": "FROM scratch\nCOPY docker /\n",
@@ -162,6 +164,7 @@ class TestAFailureAmongThem:
                 "docker/upon-fine/Dockerfile": "FROM <project>-fine\nCOPY docker /twice\n",
             }
         )
+        return with_own_cache(made)
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -182,7 +185,7 @@ class TestAFailureAmongThem:
 
         assert told
         assert str(logs(project)["broken"]) == told[1]
-        assert "#   said-60\n" in told[2]
+        assert "said-60\n" in told[2]
         assert "said-1\n" not in told[2]
 
     def test_its_log_holds_all_of_it(self, project: RealProject) -> None:
@@ -204,21 +207,25 @@ class TestAFailureAmongThem:
         assert "Traceback" not in failed.err
 
 
-ROW = r"# {name} +\d+\.\ds +(\d+ cached +)?\[2/2\] RUN [^\r\n]*"
+ROW = r"# {name} +\d+\.\ds +(?:\d+ cached +)?\[(?:stage-0 )?\d/2\] RUN [^\r\n]*"
+# A cleared screen with two lines, whichever build was the first to begin.
+BOTH_ROWS = "|".join(
+    r"\x1b\[2A\x1b\[J" + "".join(ROW.replace("{name}", name) + r"\r\n" for name in names)
+    for names in (("left", "right"), ("right", "left"))
+)
 
 
 class TestOnATerminal:
     def test_each_build_has_one_line_and_the_screen_is_clean_at_the_end(
         self, real_projects: RealProjects, terminals: Terminals
     ) -> None:
-        project = real_projects.make(pair())
+        project = real_projects.make(pair(then=1))
 
         child = terminals.open(project.root, "build-image", "all", "-j", "2", size=(24, 100))
         assert exit_status(child) == 0
         written = str(child.before)
 
-        both = rf"{ROW.format(name='left')}\r\n{ROW.format(name='right')}\r\n"
-        assert re.search(both, written)
+        assert re.search(BOTH_ROWS, written)
         *lines, rest = shown(written, 100)
         assert rest == ""
         assert "left:met" not in "\n".join(lines)
@@ -245,9 +252,9 @@ class TestOnATerminal:
     ) -> None:
         """The third begins while two are drawn."""
         late = "FROM <project>-below\nRUN --mount=type=secret,id=netrc true # <project>\n"
-        below = f"FROM {PYTHON}\nRUN sleep 0.5 # <project>\n"
+        below = f"FROM {PYTHON}\nRUN true # <project>\n"
         project = real_projects.make(
-            {**pair(tenths=20), "docker/below/Dockerfile": below, "docker/late/Dockerfile": late}
+            {**pair(then=2), "docker/below/Dockerfile": below, "docker/late/Dockerfile": late}
         )
 
         child = terminals.open(project.root, "build-image", "all", "-j", "4", size=(24, 200))
@@ -283,13 +290,6 @@ class TestAnInterrupt:
             for name in ("left", "right", "upon")
         }
 
-    @staticmethod
-    def wait_for_both(process: Popen[str]) -> None:
-        said = read_up_to(process.stderr, "now-it-waits\n")
-        other = "right" if re.search(r"# left +\| .* now-it-waits", said) else "left"
-        read_up_to(process.stderr, f"# {other:<5} | #")
-        read_up_to(process.stderr, "now-it-waits\n")
-
     @pytest.mark.parametrize(
         ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
     )
@@ -299,7 +299,8 @@ class TestAnInterrupt:
         before = self.ids(project)
         words = ("build-image", "all", "-j", "2", "--build-arg", "WAIT=it")
         with project.start(*words) as process:
-            self.wait_for_both(process)
+            for _ in range(2):
+                read_up_to(process.stderr, "now-it-waits\n")
             process.send_signal(number)
             _, said = process.communicate(timeout=LIMIT)
 
@@ -319,11 +320,8 @@ class TestAnInterrupt:
             *("build-image", "all", "-j", "2", "--build-arg", "WAIT=it"),
             size=(24, 100),
         )
-        wait_until(
-            "both steps run",
-            lambda: child.expect([r"# left[^\n]*\] RUN[^\n]*\n# right[^\n]*\] RUN", "RUN"]) == 0,
-        )
-        written = str(child.before) + str(child.after)
+        child.expect(BOTH_ROWS)
+        written = f"{child.before}{child.after}"
         child.sendintr()
         status = exit_status(child)
 
