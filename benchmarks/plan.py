@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmarks.measurement import Case, Group, Target
 from benchmarks.processes import SCRIPTS, Place
-from dockerutils.build import BuildOptions, build_images
+from dockerutils.build import build_images
+from dockerutils.build_options import BuildOptions
 from dockerutils.engine import NoEngine
 from dockerutils.runner import DryRunner
 from dockerutils.session import Session

@@ -110,5 +110,4 @@ class Board:
         if self.terminal.live:
             now = self.clock()
             lines = [row.text(now, self._width) for row in self.rows.values()]
-            self.terminal.sketch(lines)
-            self.drawn = len(lines)
+            self.drawn = self.terminal.sketch(lines)

@@ -2,71 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 
 from dockerutils import docker_cli
+from dockerutils.build_options import BuildOptions
 from dockerutils.command import Command
 from dockerutils.config.model import check_repository, check_tag
-from dockerutils.errors import ConfigError, ProjectError, UsageError
+from dockerutils.config.problems import closest
+from dockerutils.engine import ImageFacts
+from dockerutils.errors import CommandFailed, ConfigError, ProjectError, UsageError
 from dockerutils.freshness import open_freshness
-from dockerutils.images.build_secrets import PIP_CONF, TEMPLATE
 from dockerutils.images.catalogue import RESERVED, Catalogue
 from dockerutils.images.graph import Graph
-from dockerutils.images.recipe import BuildRequest, Node
 from dockerutils.images.recipes import open_graph
+from dockerutils.preparation import pip_conf, write_version
 from dockerutils.session import Session
-from dockerutils.version.file import VERSION_FILE, refresh_version_file
-from dockerutils.version.git import VersionError
-from dockerutils.version.source import version_source
 from dockerutils.work import Outcome, Work, WorkOptions, context_hints
 
 JOBS_PER_CORE = 2  # builds mostly wait: for downloads, for the engine, for a disk
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What the command line of build-image says besides the names of images."""
-
-    force_build_base: bool = False
-    pull_base: bool = False
-    image_name: str = ""
-    image_tag: str = ""
-    no_cache: bool = False
-    build_arg: tuple[str, ...] = ()
-    target: str = ""
-    quiet: bool = False
-    verbose: bool = False
-    json: bool = False
-    rebuild: bool = False
-    jobs: int = 0
-
-    @property
-    def request(self) -> BuildRequest:
-        """What it asks of the images that are named."""
-        return BuildRequest(
-            no_cache=self.no_cache,
-            quiet=self.quiet,
-            verbose=self.verbose,
-            build_args=self.build_arg,
-        )
-
-    @property
-    def work(self) -> WorkOptions:
-        """How it goes about them; what is watched line by line is built one by one."""
-        watched = self.quiet or self.verbose
-        return WorkOptions(
-            request=self.request,
-            target=self.target,
-            force_bases=self.force_build_base,
-            pull=self.pull_base,
-            rebuild=self.rebuild,
-            jobs=1 if watched else self.jobs or JOBS_PER_CORE * (os.cpu_count() or 1),
-        )
 
 
 def build_images(session: Session, names: tuple[str, ...], options: BuildOptions) -> None:
@@ -74,24 +30,41 @@ def build_images(session: Session, names: tuple[str, ...], options: BuildOptions
 
     Raises the first failure after every image that does not stand on a failed one was tried.
     """
+    if options.jobs < 0:
+        raise UsageError(f"--jobs {options.jobs}: give a number of builds, 1 or more.")
     if "clean" in names:
         clean_images(session, names, options)
         return
-    requested = requested_images(Catalogue(session.project), names)
-    graph = renamed_graph(session, requested, options)
+    plain = Catalogue(session.project)
+    requested = requested_images(plain, names)
+    graph = renamed_graph(session, requested, with_tag_of(plain, names, options))
     if options.image_name and len(requested) > 1:
         raise UsageError(
             "-i/--image-name gives one image another name, but several are named.",
             "Build them one by one.",
         )
     freshness = open_freshness(session.project, session.environ)
-    work = Work(session, graph, requested, options.work, freshness)
+    work = Work(session, graph, requested, work_options(options), freshness)
     nodes = work.needed()
-    prepare(session, nodes)
-    with pip_conf(session, nodes):
+    warn_of_substitutes(session, graph)
+    write_version(session, nodes)
+    with pip_conf(session, nodes, freshness.folder):
         outcomes = work.build(nodes)
     tell(session, work, outcomes, options)
     work.finish(outcomes)
+
+
+def work_options(options: BuildOptions) -> WorkOptions:
+    """Give how the work is gone about; what is watched line by line is built one by one."""
+    watched = options.quiet or options.verbose
+    return WorkOptions(
+        request=options.request,
+        target=options.target,
+        force_bases=options.force_build_base,
+        pull=options.pull_base,
+        rebuild=options.rebuild,
+        jobs=1 if watched else options.jobs or JOBS_PER_CORE * (os.cpu_count() or 1),
+    )
 
 
 def tell(session: Session, work: Work, outcomes: list[Outcome], options: BuildOptions) -> None:
@@ -114,50 +87,6 @@ def tell(session: Session, work: Work, outcomes: list[Outcome], options: BuildOp
             session.terminal.data(work.freshness.facts[reference].id)
 
 
-def prepare(session: Session, nodes: list[Node]) -> None:
-    """Write the version file, if the project has a tool for its version."""
-    root = session.project.root
-    if session.dry:
-        if version_source(root):
-            session.terminal.data("dockerutils genversion")
-        return
-    try:
-        refreshed = refresh_version_file(root, session.environ, session.runner.read)
-    except VersionError as error:
-        if any(node.reading.mentions(VERSION_FILE) for node in nodes):
-            raise
-        session.terminal.warn(f"no {VERSION_FILE} was written: {error.message}")
-        return
-    for text in refreshed.warnings if refreshed else ():
-        session.terminal.warn(text)
-    if refreshed and refreshed.changed:
-        session.terminal.note(f"{VERSION_FILE} is of version {refreshed.version}.")
-
-
-@contextlib.contextmanager
-def pip_conf(session: Session, nodes: list[Node]) -> Iterator[None]:
-    """Have pip.conf at the root while images are built that take it from there.
-
-    The older tool's way: it is a copy of pip.conf.template. A secret mount needs no copy.
-    """
-    template, copy = (session.project.root / name for name in (TEMPLATE, PIP_CONF))
-    wanted = any(node.reading.mentions(PIP_CONF) for node in nodes)
-    if not (wanted and template.is_file()) or os.path.lexists(copy):
-        yield
-    elif session.dry:
-        root = session.project.root
-        session.runner.run(Command(("cp", TEMPLATE, PIP_CONF), folder=root))
-        yield
-        session.runner.run(Command(("rm", PIP_CONF), folder=root))
-    else:
-        session.terminal.note(f"{PIP_CONF} is a copy of {TEMPLATE} while images are built.")
-        shutil.copy(template, copy)  # its permissions too: it may hold a password
-        try:
-            yield
-        finally:
-            copy.unlink(missing_ok=True)
-
-
 def renamed_graph(session: Session, requested: Iterable[str], options: BuildOptions) -> Graph:
     """Give the images of the project; those requested get the user's tag and name."""
     for check, name in ((check_tag, options.image_tag), (check_repository, options.image_name)):
@@ -172,6 +101,34 @@ def renamed_graph(session: Session, requested: Iterable[str], options: BuildOpti
         session.project, frozenset(requested), options.image_tag, options.image_name
     )
     return open_graph(catalogue, session.environ, options.request)
+
+
+def with_tag_of(
+    catalogue: Catalogue, names: tuple[str, ...], options: BuildOptions
+) -> BuildOptions:
+    """Have a synthetic image that is built by its name made with the tag that it is run with."""
+    if options.image_tag or len(names) != 1 or names[0] == "all":
+        return options
+    image = catalogue.find(names[0])
+    if image.name == image.source:
+        return options
+    return replace(options, image_tag=image.reference.tag)
+
+
+def warn_of_substitutes(session: Session, graph: Graph) -> None:
+    """Warn of configured substitutes for images that no Dockerfile of the project names."""
+    configured = [name for name, _ in session.project.config.substitute]
+    if not configured:
+        return
+    try:
+        nodes = graph.order(graph.catalogue.built)
+    except (ProjectError, ConfigError):  # told where that image is built
+        return
+    named = {use.name for node in nodes for use in node.reading.uses}
+    for name in configured:
+        if name not in named:
+            hint = closest(name, named) or "."
+            session.terminal.warn(f"no Dockerfile names {name}, which has a substitute{hint}")
 
 
 def check_word(check: Callable[[str], None], word: str) -> None:
@@ -211,11 +168,33 @@ def clean_images(session: Session, names: tuple[str, ...], options: BuildOptions
         raise UsageError("--json tells what was built, which `clean` does not.")
     graph = renamed_graph(session, Catalogue(session.project).built, options)
     tags = [tag for name in graph.catalogue.built for tag in tags_of(graph, name)]
-    there = tags if session.dry else list(session.engine.images(tags))
-    if there:
-        session.runner.run(docker_cli.remove_images(there))
-    else:
+    if session.dry:
+        for tag in tags:  # one may be absent, which is no error
+            line = f"{docker_cli.remove_images([tag])} || true"
+            session.runner.run(Command(("sh", "-c", line)))
+        return
+    ours = [
+        tag for tag, facts in session.engine.facts(tags).items() if is_ours(session, tag, facts)
+    ]
+    if not ours:
         session.terminal.note("no image of this project is there.")
+        return
+    try:
+        session.runner.run(docker_cli.remove_images(ours))
+    except CommandFailed as error:
+        raise CommandFailed(
+            "not all images were removed; the reason stands above.",
+            error.status,
+            "A container keeps its image: `dockerutils ps -a` shows yours, `docker rm` removes it.",
+        ) from error
+
+
+def is_ours(session: Session, tag: str, facts: ImageFacts) -> bool:
+    """Tell whether build-image made the image that has a tag of ours; say so if not."""
+    ours = facts.labels.get(docker_cli.IMAGE_LABEL) == tag.rpartition(":")[0]
+    if not ours:
+        session.terminal.note(f"{tag} was not made by build-image and stays.")
+    return ours
 
 
 def tags_of(graph: Graph, name: str) -> tuple[str, ...]:
@@ -229,9 +208,7 @@ def tags_of(graph: Graph, name: str) -> tuple[str, ...]:
 
 def report(session: Session, outcomes: list[Outcome]) -> None:
     """Write what became of each image as JSON."""
-    there = session.engine.images(one.reference for one in outcomes)
-    rows = [
-        {**asdict(one), "id": there.get(one.reference) if not one.reason else None}
-        for one in outcomes
-    ]
+    there = session.engine.facts(one.reference for one in outcomes if not one.reason)
+    ids = {reference: facts.id for reference, facts in there.items()}
+    rows = [{**asdict(one), "id": ids.get(one.reference)} for one in outcomes]
     session.terminal.data(json.dumps(rows, indent=2))

@@ -1,20 +1,21 @@
-"""The command line: options and help of each verb; nothing else."""
+"""The command line: options and help of each verb; nothing else.
+
+A verb loads what it needs when it is called: all of it takes as long as docker does to answer.
+"""
 
 from __future__ import annotations
 
 import inspect
+import signal
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dockerutils.arguments import flag, taking_options
-from dockerutils.build import BuildOptions, build_images
-from dockerutils.config.load import INI
-from dockerutils.config.migrate import to_toml
+from dockerutils.build_options import BuildOptions
 from dockerutils.containers import (
     LogOptions,
     PsOptions,
@@ -23,13 +24,9 @@ from dockerutils.containers import (
     show_logs,
     stop_containers,
 )
-from dockerutils.errors import DockerutilsError, Interrupted, ProjectError, UsageError
-from dockerutils.genversion import generate_version
-from dockerutils.graph import show_graph
+from dockerutils.errors import DockerutilsError, Interrupted, UsageError
 from dockerutils.run import RunOptions, run_image
-from dockerutils.show import show_image
-from dockerutils.startup import Manner, open_session, standard_terminal
-from dockerutils.why import explain_image
+from dockerutils.startup import Manner, open_session, read_ini_alone, standard_terminal
 
 DRY_RUN = flag("--dry-run", help="Print a shell script of the commands and run none of them.")
 ImageName = Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)]
@@ -106,6 +103,8 @@ def build_image(
     build-image all -t 1.2     every image of docker/, tagged 1.2
     build-image clean          remove the project's images
     """
+    from dockerutils.build import build_images  # noqa: PLC0415
+
     if options.json and (dry_run or options.quiet):
         raise UsageError("--json tells what was built; it goes with neither --dry-run nor -q.")
     if options.quiet and options.verbose:
@@ -131,7 +130,13 @@ def run_image_(
     run-image dev -e DEBUG=1 -v ./data:/data
     """
     session = open_session(standard_terminal(), Manner(dry_run))
-    first = partial(build_images, session, (image,), BuildOptions()) if build else lambda: None
+
+    def first() -> None:
+        if build:
+            from dockerutils.build import build_images  # noqa: PLC0415
+
+            build_images(session, (image,), BuildOptions())
+
     return run_image(session, image, tuple(words or ()), options, first)
 
 
@@ -165,22 +170,29 @@ def show(
     image: ImageName, as_json: Annotated[bool, flag("--json", help="Print JSON.")] = False
 ) -> None:
     """Show an image's settings, and where each of them comes from."""
+    from dockerutils.show import show_image  # noqa: PLC0415
+
     show_image(open_session(standard_terminal(), Manner()), image, as_json)
 
 
 def migrate() -> None:
-    """Print docker/dockerutils.cfg as TOML, for docker/dockerutils.toml."""
+    """Print docker/dockerutils.cfg as TOML.
+
+    \b
+    dockerutils migrate > docker/dockerutils.toml && rm docker/dockerutils.cfg
+    """
+    from dockerutils.config.migrate import to_toml  # noqa: PLC0415
+
     terminal = standard_terminal()
-    session = open_session(terminal, Manner())
-    if session.project.config.file != INI:
-        raise ProjectError(f"there is no {INI} to migrate.")
-    terminal.data(to_toml(session.project.config).rstrip("\n"))
+    terminal.data(to_toml(read_ini_alone()).rstrip("\n"))
 
 
 def why(
     image: ImageName, as_json: Annotated[bool, flag("--json", help="Print JSON.")] = False
 ) -> None:
     """Tell what changed since an image was built, or why it was built the last time."""
+    from dockerutils.why import explain_image  # noqa: PLC0415
+
     explain_image(open_session(standard_terminal(), Manner()), image, as_json)
 
 
@@ -190,11 +202,15 @@ def graph(
     ] = "text",
 ) -> None:
     """Draw which image stands on which; a star marks those that a build would make anew."""
+    from dockerutils.graph import show_graph  # noqa: PLC0415
+
     show_graph(open_session(standard_terminal(), Manner()), form)
 
 
 def genversion() -> None:
     """Write _version.py.bld, the version file for images, and print the version."""
+    from dockerutils.genversion import generate_version  # noqa: PLC0415
+
     generate_version(open_session(standard_terminal(), Manner()))
 
 
@@ -273,9 +289,16 @@ def exiting(verb: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def end(number: int, _frame: object) -> None:
+    """End as after Ctrl-C: what was made ready for a build is taken away again."""
+    raise Interrupted("ended by a signal.", 128 + number)
+
+
 def main() -> None:
     """Run the verb that the command line names, and end the process with its status."""
     started_as = Path(sys.argv[0]).name
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     script = started_as if started_as in SEED_VERBS else "dockerutils"
     terminal = standard_terminal()
     try:

@@ -22,6 +22,19 @@ class Secret:
         return self.shown
 
 
+class Expanded(str):
+    """A word of a command with a value from the environment: printed, that stays a name."""
+
+    __slots__ = ("shown",)
+    shown: str
+
+    def __new__(cls, value: str, shown: str) -> Expanded:
+        """Make a word that is `value` to the process and `shown`, a shell word, to a reader."""
+        word = super().__new__(cls, value)
+        word.shown = shown
+        return word
+
+
 @dataclass(frozen=True)
 class Stdin:
     """What a process is fed, and the shell command that writes the same."""
@@ -54,7 +67,7 @@ class Command:
         ]
         # A shell assigns to identifiers only; docker takes `spring.datasource.url` as well.
         plain = all(IDENTIFIER.fullmatch(name) for name in self.environment)
-        line = " ".join([*(() if plain else ("env",)), *variables, shlex.join(self.argv)])
+        line = " ".join([*(() if plain else ("env",)), *variables, *map(shown_word, self.argv)])
         return f"{self.stdin.shown} | {line}" if self.stdin else line
 
     def variables(self) -> dict[str, str]:
@@ -67,3 +80,8 @@ class Command:
 
 def _shown(value: str | Secret) -> str:
     return value.shown if isinstance(value, Secret) else shlex.quote(value)
+
+
+def shown_word(word: str) -> str:
+    """Give a word of a command as a shell takes it."""
+    return word.shown if isinstance(word, Expanded) else shlex.quote(word)

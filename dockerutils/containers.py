@@ -53,7 +53,11 @@ class LogOptions:
 def show_containers(session: Session, options: PsOptions) -> int:
     """Show the project's containers as `docker ps` does."""
     label = project_label(session)
-    return session.runner.hand_over(docker_cli.show_containers(label, tuple(options.words())))
+    status = session.runner.hand_over(docker_cli.show_containers(label, tuple(options.words())))
+    ailment = session.engine.ailment() if status else None
+    if ailment:
+        raise ailment
+    return status
 
 
 def show_logs(session: Session, name: str, options: LogOptions) -> int:

@@ -83,13 +83,6 @@ def inspect_images(references: Iterable[str]) -> Command:
     return Command(("docker", "image", "inspect", *references))
 
 
-def list_images(references: Iterable[str]) -> Command:
-    """Ask which images of these names there are, a `name:tag ID` each line."""
-    filters = (word for name in references for word in ("--filter", f"reference={name}"))
-    form = "{{.Repository}}:{{.Tag}} {{.ID}}"
-    return Command(("docker", "image", "ls", "--no-trunc", "--format", form, *filters))
-
-
 def list_containers(labels: Iterable[str], stopped: bool) -> Command:
     """Ask for the names of the containers with all these labels, the newest first."""
     filters = (word for label in labels for word in ("--filter", f"label={label}"))

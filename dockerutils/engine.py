@@ -17,6 +17,7 @@ FULL = 64 * 2**20  # bytes; with less, an engine fails at the next layer
 
 # A name that nothing can have, such as one of an unset variable, is the builder's to refuse.
 MISSING = ("no such image", "invalid reference format")
+REFUSED = "Error response from daemon"
 NAMED_CONTEXTS = 23  # the first engine whose BuildKit takes images as named build contexts
 
 
@@ -37,9 +38,6 @@ class ImageFacts:
 class Engine(Protocol):
     """Questions to the engine. They change nothing and are not printed."""
 
-    def images(self, references: Iterable[str]) -> dict[str, str]:
-        """Give the IDs of those of the named images that are there."""
-
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Give what is known of those of the named images that are there."""
 
@@ -58,14 +56,6 @@ class CliEngine:
     """Asks by docker's command line, which starts in a twentieth of the SDK's import time."""
 
     runner: Runner
-
-    def images(self, references: Iterable[str]) -> dict[str, str]:
-        """Give the IDs of those of the named images that are there."""
-        named = list(references)
-        if not named:
-            return {}
-        lines = self._ask(docker_cli.list_images(named)).splitlines()
-        return dict(line.rsplit(" ", 1) for line in lines if line)
 
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Give what is known of those of the named images that are there.
@@ -111,11 +101,6 @@ class CliEngine:
 class NoEngine:
     """The engine of a dry run: it is not asked, so nothing is there yet."""
 
-    def images(self, references: Iterable[str]) -> dict[str, str]:
-        """Know no image."""
-        del references
-        return {}
-
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Know no image."""
         del references
@@ -160,6 +145,10 @@ def complains(line: str, name: str) -> bool:
 def no_answer(errors: str) -> EngineError:
     """Describe an engine that does not answer, by what docker's command line said of it."""
     said = errors.splitlines()[-1] if errors else "no reason was given"
+    if REFUSED in said:
+        return EngineError(
+            f"the Docker engine refuses that: {said.partition(REFUSED)[2].strip(': ')}"
+        )
     if "permission denied" in errors.lower():
         hint = "Your user may not use the engine's socket: join the group docker, or use sudo."
     else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dockerutils.command import Secret
+from dockerutils.command import Expanded, Secret
 from dockerutils.config.model import Origin
 from dockerutils.config.problems import unset_variable
 from dockerutils.config.template import Scope, UnsetVariable, names_environment
@@ -52,8 +52,14 @@ class Expansion:
         return Scope(self.project.variables, self.environ)
 
     def text(self, key: str, text: str) -> str:
-        """Expand a value; raise `ConfigError` with its place if a variable is not set."""
-        return self._settle(key, lambda: self.scope.expand(text))
+        """Expand a value; raise `ConfigError` with its place if a variable is not set.
+
+        What comes from the environment cannot always be kept off a command line; it is never shown.
+        """
+        if not names_environment(text):
+            return self.scope.expand(text)
+        secret = self._settle(key, lambda: self.scope.secret(text))
+        return Expanded(secret.value, secret.shown)
 
     def words(self, key: str, words: Iterable[str]) -> tuple[str, ...]:
         """Expand each of several words."""

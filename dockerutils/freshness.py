@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +23,8 @@ from dockerutils.context.tree import (
     walk_context,
 )
 from dockerutils.engine import ImageFacts
+from dockerutils.files import replace_file
+from dockerutils.images.build_secrets import PIP_CONF, is_copy
 from dockerutils.images.inputs import (
     LABEL,
     Inputs,
@@ -60,7 +60,7 @@ class ProjectContexts:
     project: Project
     cache: StatCache
     digests: dict[Path | None, ContextDigest] = field(default_factory=dict)
-    seconds: float = 0.0
+    seconds: dict[Path | None, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def files(self, dockerfile: Path) -> Mapping[str, str]:
@@ -72,19 +72,24 @@ class ProjectContexts:
                 began = time.monotonic()
                 rules = load_rules(root, dockerfile)
                 self.digests[key] = hash_context(root, rules, self.cache, time.time())
-                self.seconds += time.monotonic() - began
-            return self.digests[key].files
+                self.seconds[key] = time.monotonic() - began
+            return without_copy(root, self.digests[key].files)
 
-    def forget(self) -> None:
-        """Look again at the next question: files may have changed."""
+    def forget(self, dockerfile: Path | None = None) -> None:
+        """Look again at the next question, of one Dockerfile or of any: files may have changed."""
         with self.lock:
-            self.digests.clear()
+            if dockerfile is None:
+                self.digests.clear()
+            else:
+                self.digests.pop(find_ignore_file(self.project.root, dockerfile), None)
 
     def summaries(self) -> Iterator[str]:
         """Tell how big the contexts are and how long it took to read them."""
-        for digest in self.digests.values():
+        for key, digest in self.digests.items():
             size = f"{digest.count} files, {written_size(digest.bytes)}"
-            yield f"context: {size}, looked at in {self.seconds:.2f} s"
+            yield f"context: {size}, looked at in {self.seconds[key]:.2f} s"
+            if ".git/HEAD" in digest.files:
+                yield ".git is in the context, and always changes: write .git into .dockerignore"
 
     def biggest(self, dockerfile: Path) -> list[FolderSize]:
         """Name the folders that make a context big; nothing for one that is not."""
@@ -92,7 +97,8 @@ class ProjectContexts:
         if digest is None or digest.bytes < BIG:
             return []
         rules = load_rules(self.project.root, dockerfile)
-        return biggest_folders(walk_context(self.project.root, rules), 3)
+        found = biggest_folders(walk_context(self.project.root, rules), 3)
+        return [folder for folder in found if folder.bytes > BIG // 10]
 
 
 @dataclass
@@ -119,7 +125,14 @@ class Freshness:
 
     def is_fresh(self, node: Node, inputs: Inputs, request: BuildRequest) -> bool:
         """Tell whether all that a build would tag is there, made from these inputs."""
+        if self._distrusted(node):
+            return False
         return all(self._label(tag) == inputs.label for tag in moved(node, request))
+
+    def _distrusted(self, node: Node) -> bool:
+        """Tell whether something went wrong with the very image that is there."""
+        facts = self.facts.get(str(node.image.reference))
+        return facts is not None and self.record(node).get("distrusted") == facts.id
 
     def _label(self, tag: str) -> str:
         """Give the label with an image's inputs; an inherited one is that of an image below."""
@@ -133,6 +146,8 @@ class Freshness:
         missing = [tag for tag in tags if tag not in self.facts]
         if missing:
             return [f"{missing[0]} is not on the engine"]
+        if self._distrusted(node):
+            return ["files changed while it was built, or its post_build_script failed"]
         label = next((one for one in map(self._label, tags) if one != inputs.label), inputs.label)
         old = read_label(label)
         if old is None:
@@ -173,20 +188,32 @@ class Freshness:
             return {}
         return found if is_record(found) else {}
 
-    def keep(self, node: Node, inputs: Inputs, because: list[str]) -> None:
-        """Keep what an image was made from, so that a later run can name what changed."""
+    def keep(self, node: Node, inputs: Inputs, because: list[str], trusted: bool = True) -> None:
+        """Keep what an image was made from, so that a later run can name what changed.
+
+        An image that is not trusted is built again at the next occasion.
+        """
+        facts = self.facts.get(str(node.image.reference))
         kept = {
+            "distrusted": facts.id if facts and not trusted else None,
             "label": inputs.label,
             "details": inputs.details,
             "because": because,
             "time": time.time(),
         }
         with contextlib.suppress(OSError):  # a cache that cannot be written costs only names
-            replace_file(self._file(node), json.dumps(kept))
+            replace_file(self._file(node), json.dumps(kept).encode())
 
     def _file(self, node: Node) -> Path:
         name = str(node.image.reference).replace("/", "%")
         return self.folder / "inputs" / f"{name}.json"
+
+
+def without_copy(root: Path, files: Mapping[str, str]) -> Mapping[str, str]:
+    """Leave out the copy of pip.conf.template that is there only while images are built."""
+    if PIP_CONF not in files or not is_copy(root):
+        return files
+    return {path: value for path, value in files.items() if path != PIP_CONF}
 
 
 def is_record(found: Any) -> bool:
@@ -243,19 +270,6 @@ def written_size(size: int) -> str:
             return f"{size:.0f} {unit}"
         size //= 1000
     return f"{size} GB"
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file in one step; two writers at once leave one of their files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def open_freshness(project: Project, environ: Mapping[str, str]) -> Freshness:

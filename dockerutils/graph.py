@@ -8,29 +8,46 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from dockerutils.errors import EngineError, UsageError
-from dockerutils.freshness import names_of, open_freshness
+from dockerutils.forecast import Forecast, forecast
 from dockerutils.images.catalogue import Catalogue
 from dockerutils.images.graph import Graph
+from dockerutils.images.recipe import Node
 from dockerutils.images.recipes import open_graph
 from dockerutils.session import Session
 from dockerutils.svg import draw_svg
 
+FOREIGN = "foreign/"  # no folder of docker/ has a name with a slash
+LEGEND = {
+    "*": "* would be built: `dockerutils why IMAGE` says why",
+    "?": "? would be built too if an image below it comes out otherwise",
+}
+
 
 @dataclass(frozen=True)
 class Point:
-    """An image in the drawing: one of the project, or one from elsewhere."""
+    """An image in the drawing: one of the project, or one from elsewhere.
 
+    `id` is its own among all points, and what `stands_on` of others holds; a name may be shared.
+    """
+
+    id: str
     name: str
     reference: str
     own: bool
     stands_on: tuple[str, ...] = ()
     synthetic: tuple[str, ...] = ()  # the names of its synthetic forms
     stale: tuple[str, ...] = ()  # why it would be built
+    may_follow: tuple[str, ...] = ()  # why it may be built too, if all images are
+
+    @property
+    def mark(self) -> str:
+        """Give the mark of what would be built, or may be; empty for others."""
+        return "*" if self.stale else "?" if self.may_follow else ""
 
     @property
     def caption(self) -> str:
-        """Give the name, with a star where it would be built."""
-        return f"{self.name} *" if self.stale else self.name
+        """Give the name with its mark."""
+        return f"{self.name} {self.mark}" if self.mark else self.name
 
 
 def show_graph(session: Session, form: str) -> None:
@@ -44,30 +61,37 @@ def show_graph(session: Session, form: str) -> None:
 def points(session: Session, graph: Graph) -> list[Point]:
     """Give the images, bases first; what they name from elsewhere before them."""
     nodes = graph.order(graph.catalogue.built)
-    stale = staleness(session, graph)
+    outlook = foreseen(session, nodes)
+    stale = {verdict.image: verdict.reasons for verdict in outlook.verdicts.values()}
+    unsettled = outlook.unsettled()
     found: dict[str, Point] = {}
     for node in nodes:
-        for name in node.foreign:
-            found.setdefault(name, Point(name, node.stand_ins.get(name, name), own=False))
+        foreign = [FOREIGN + name for name in node.foreign]
+        for id_, name in zip(foreign, node.foreign, strict=True):
+            found.setdefault(id_, Point(id_, name, node.stand_ins.get(name, name), own=False))
         name = node.image.name
-        below = (*node.bases, *node.foreign)
-        forms = tuple(synthetic_forms(graph, name))
-        reference = str(node.image.reference)
-        found[name] = Point(name, reference, True, below, forms, stale.get(name, ()))
+        found[name] = Point(
+            id=name,
+            name=name,
+            reference=str(node.image.reference),
+            own=True,
+            stands_on=(*node.bases, *foreign),
+            synthetic=tuple(synthetic_forms(graph, name)),
+            stale=stale.get(name, ()),
+            may_follow=tuple(
+                f"{base}, which it stands on, would be built" for base in unsettled.get(name, ())
+            ),
+        )
     return list(found.values())
 
 
-def staleness(session: Session, graph: Graph) -> Mapping[str, tuple[str, ...]]:
-    """Tell why images would be built; without an engine nothing is marked."""
-    nodes = graph.order(graph.catalogue.built)
-    freshness = open_freshness(session.project, session.environ)
+def foreseen(session: Session, nodes: list[Node]) -> Forecast:
+    """Tell what a build of all images would do; without an engine nothing is marked."""
     try:
-        freshness.facts.update(session.engine.facts(names_of(nodes)))
+        return forecast(session, nodes)
     except EngineError as error:
         session.terminal.warn(f"stale images are not marked: {error.message}")
-        return {}
-    judged = (freshness.judge(node) for node in nodes)
-    return {verdict.image: verdict.reasons for verdict in judged if verdict.stale}
+        return Forecast((), {}, frozenset())
 
 
 def synthetic_forms(graph: Graph, name: str) -> Iterator[str]:
@@ -81,34 +105,34 @@ def synthetic_forms(graph: Graph, name: str) -> Iterator[str]:
 
 
 def as_text(drawn: list[Point]) -> str:
-    """Draw trees: below each image those that stand on it; twice drawn ones are cut short."""
-    above: dict[str, list[Point]] = {point.name: [] for point in drawn}
+    """Draw trees, and say what the marks in them mean."""
+    marks = {point.mark for point in drawn}
+    return "\n".join([*trees(drawn), *(text for mark, text in LEGEND.items() if mark in marks)])
+
+
+def trees(drawn: list[Point]) -> Iterator[str]:
+    """Draw below each image those that stand on it; twice drawn ones are cut short."""
+    above: dict[str, list[Point]] = {point.id: [] for point in drawn}
     for point in drawn:
-        for name in point.stands_on:
-            above[name].append(point)
+        for id_ in point.stands_on:
+            above[id_].append(point)
     seen: set[str] = set()
-    lines: list[str] = []
-    for point in drawn:
-        if not point.stands_on:
-            lines.append(titled(point))
-            lines.extend(branches(point, above, seen, ""))
-    if any(point.stale for point in drawn):
-        lines.append("* would be built: `dockerutils why IMAGE` says why")
-    return "\n".join(lines)
+    # What is still to be drawn, the next one last: without recursion, a long chain is no limit.
+    rows = [(point, "", "") for point in reversed(drawn) if not point.stands_on]
+    while rows:
+        point, branch, indent = rows.pop()
+        again = point.id in seen and bool(above[point.id])
+        yield f"{branch}{titled(point)}{' …' if again else ''}"
+        if not again:
+            seen.add(point.id)
+            rows += reversed([*branches(above[point.id], indent)])
 
 
-def branches(
-    point: Point, above: Mapping[str, list[Point]], seen: set[str], indent: str
-) -> Iterator[str]:
-    """Draw what stands on an image."""
-    children = above[point.name]
+def branches(children: list[Point], indent: str) -> Iterator[tuple[Point, str, str]]:
+    """Give each child with what stands before it, and before those that stand on it."""
     for number, child in enumerate(children, start=1):
         last = number == len(children)
-        again = child.name in seen and bool(above[child.name])
-        yield f"{indent}{'└─ ' if last else '├─ '}{titled(child)}{' …' if again else ''}"
-        if not again:
-            seen.add(child.name)
-            yield from branches(child, above, seen, indent + ("   " if last else "│  "))
+        yield child, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  ")
 
 
 def titled(point: Point) -> str:
@@ -120,29 +144,35 @@ def titled(point: Point) -> str:
 
 def as_mermaid(drawn: list[Point]) -> str:
     """Draw a Mermaid flow chart."""
-    ids = {point.name: f"i{number}" for number, point in enumerate(drawn)}
+    ids = {point.id: f"i{number}" for number, point in enumerate(drawn)}
     lines = ["flowchart TD"]
     for point in drawn:
         label = point.caption.replace('"', "#quot;")
-        lines.append(f'  {ids[point.name]}["{label}"]')
-    lines += [f"  {ids[name]} --> {ids[point.name]}" for point in drawn for name in point.stands_on]
-    stale = [ids[point.name] for point in drawn if point.stale]
-    if stale:
-        lines += ["  classDef stale stroke-dasharray: 4", f"  class {','.join(stale)} stale"]
+        lines.append(f'  {ids[point.id]}["{label}"]')
+    lines += [f"  {ids[id_]} --> {ids[point.id]}" for point in drawn for id_ in point.stands_on]
+    for mark, name, dashes in (("*", "stale", "4"), ("?", "unsettled", "1 3")):
+        marked = [ids[point.id] for point in drawn if point.mark == mark]
+        if marked:
+            lines.append(f"  classDef {name} stroke-dasharray: {dashes}")
+            lines.append(f"  class {','.join(marked)} {name}")
     return "\n".join(lines)
 
 
 def as_dot(drawn: list[Point]) -> str:
     """Draw for Graphviz."""
+    styles = {"*": "dashed", "?": "dotted"}
     lines = ["digraph images {", "  node [shape=box]"]
     for point in drawn:
-        style = "dashed" if point.stale else "solid" if point.own else "rounded"
-        lines.append(
-            f"  {json.dumps(point.name)} [style={style}, label={json.dumps(point.caption)}]"
-        )
+        style = styles.get(point.mark, "solid" if point.own else "rounded")
+        lines.append(f"  {dot_text(point.id)} [style={style}, label={dot_text(point.caption)}]")
     for point in drawn:
-        lines += [f"  {json.dumps(name)} -> {json.dumps(point.name)}" for name in point.stands_on]
+        lines += [f"  {dot_text(id_)} -> {dot_text(point.id)}" for id_ in point.stands_on]
     return "\n".join([*lines, "}"])
+
+
+def dot_text(text: str) -> str:
+    """Quote a text for Graphviz."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def as_json(drawn: list[Point]) -> str:
@@ -152,10 +182,11 @@ def as_json(drawn: list[Point]) -> str:
 
 def as_svg(drawn: list[Point]) -> str:
     """Draw boxes, level by level from what stands on nothing."""
+    strokes = {"*": "5 3", "?": "1 3"}
     return draw_svg(
-        {point.name: point.stands_on for point in drawn},
-        {point.name: point.caption for point in drawn},
-        {point.name for point in drawn if point.stale},
+        {point.id: point.stands_on for point in drawn},
+        {point.id: point.caption for point in drawn},
+        {point.id: strokes[point.mark] for point in drawn if point.mark},
     )
 
 

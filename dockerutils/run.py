@@ -64,21 +64,27 @@ def run_image(
     first()
     status = session.runner.hand_over(command)
     if status == DOCKER_FAILED:
-        explain(session, image, status)
+        explain(session, image, status, command.argv)
     return status
 
 
-def explain(session: Session, image: Image, status: int) -> None:
+def explain(session: Session, image: Image, status: int, given: tuple[str, ...]) -> None:
     """Raise `CommandFailed` with what to do, where we know more than docker said already."""
     ailment = session.engine.ailment()
     if ailment:
         raise CommandFailed(ailment.message, status, ailment.hint)
-    if image.built and not session.engine.images([str(image.reference)]):
+    if image.built and not session.engine.facts([str(image.reference)]):
         raise CommandFailed(
             f"{image.reference} has not been built.",
             status,
-            f"`build-image {shlex.quote(image.source)}` builds it;"
+            f"`build-image {shlex.quote(image.name)}` builds it;"
             f" `run-image --build {shlex.quote(image.name)}` does both.",
+        )
+    if "--gpus" in given:
+        raise CommandFailed(
+            "the container was not started with GPUs; docker's reason stands above.",
+            status,
+            "This machine needs an NVIDIA driver and the NVIDIA container toolkit.",
         )
 
 
@@ -262,7 +268,9 @@ class RunCommand:
         """
         words = [*self.options.env]
         for path in self.options.env_file:
-            words += (self.session.here / path).read_text("utf-8", "replace").splitlines()
+            file = self.session.here / path
+            if file.is_file():  # a pipe can be read once, and that is docker's turn
+                words += file.read_text("utf-8", "replace").splitlines()
         return {variable(("--env", word.strip())) for word in words} - {""}
 
     def _assigned(self, key: str, text: str, variables: dict[str, Secret]) -> Option:
@@ -292,5 +300,6 @@ def check_options(session: Session, options: RunOptions) -> None:
         except ValueError as error:
             raise UsageError(f"--user {error}.") from error
     for path in options.env_file:
-        if not (session.here / path).is_file():
-            raise UsageError(f"--env-file {path}: there is no such file.")
+        file = session.here / path
+        if not file.exists() or file.is_dir():
+            raise UsageError(f"--env-file {path}: there is no such file.", "Give a file to read.")

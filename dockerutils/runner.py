@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Protocol
 
 from dockerutils.command import Command
-from dockerutils.errors import CommandFailed, EngineError, Interrupted
+from dockerutils.errors import CommandFailed, DockerutilsError, EngineError, Interrupted
 from dockerutils.terminal import Terminal
+
+DRAINING = 1.0  # seconds that the output of a process may outlive it
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,12 @@ class ShellRunner:
     def side_by_side(self) -> Iterator[Follow]:
         """Run commands in several threads; signals end them all and come out as `Interrupted`."""
         group = Group()
-        with caught_signals(group.end) as signals, contextlib.suppress(Interrupted):
-            yield lambda command, take: self._follow(group, command, take)
+        with caught_signals(group.end) as signals:
+            try:
+                yield lambda command, take: self._follow(group, command, take)
+            except DockerutilsError:  # a question may have failed because the signal ended it
+                if not signals.came:
+                    raise
         if signals.came:
             raise Interrupted("interrupted; what was running has ended.", 128 + signals.came[0])
 
@@ -106,10 +113,15 @@ class ShellRunner:
         if group.ended:
             raise Interrupted("interrupted before it began.")
         process = self._start(command, stdin=subprocess.DEVNULL, merged=True)
-        with group.member(process), process:
+        with group.member(process):
             feed(process, command)
-            for line in process.stdout or ():
-                take(line)
+            reader = Reader(process, take)
+            reader.start()
+            process.wait()
+            # What the process left in the background may hold the pipe: its end is not ours.
+            reader.join(DRAINING)
+        if reader.failure:
+            raise reader.failure
         status = exit_status(process)
         if group.ended:
             raise Interrupted(f"interrupted while {command.argv[0]} was running.")
@@ -155,9 +167,11 @@ class DryRunner:
 
     terminal: Terminal
     here: Path
+    begun: list[bool] = field(default_factory=list)
 
     def run(self, command: Command) -> None:
         """Print the line that would run."""
+        self.begin()
         self.terminal.data(printed_line(command, self.here))
 
     def hand_over(self, command: Command) -> int:
@@ -179,7 +193,10 @@ class DryRunner:
         return printed_line(command, self.here)
 
     def begin(self) -> None:
-        """Print the head of the script: it stops at the first failure, and knows its folder."""
+        """Print the head of the script, once: it stops at a failure, and knows its folder."""
+        if self.begun:
+            return
+        self.begun.append(True)
         self.terminal.data(f"#!/bin/sh\nset -e\ncd {shlex.quote(str(self.here))}")
 
 
@@ -238,6 +255,8 @@ class Group:
             yield
         finally:
             self.running.discard(process)
+            if self.ended:  # a shell's background jobs are deaf to the SIGINT that ended it
+                self._signal(process, signal.SIGTERM)
 
     def end(self, number: int) -> None:
         """End all processes: as the signal says at first, by force the second time."""
@@ -249,6 +268,29 @@ class Group:
     def _signal(process: subprocess.Popen[str], number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
+
+
+class Reader(threading.Thread):
+    """Hands over what a process writes, until nobody holds its output any more.
+
+    Where that fails the process is ended: nobody would know how it goes on.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
+        super().__init__(daemon=True)
+        self.process = process
+        self.take = take
+        self.failure: OSError | None = None
+
+    def run(self) -> None:
+        """Hand over line by line."""
+        with self.process.stdout or contextlib.nullcontext(()) as lines:
+            try:
+                for line in lines:
+                    self.take(line)
+            except OSError as error:
+                self.failure = error
+                self.process.terminate()
 
 
 def feed(process: subprocess.Popen[str], command: Command) -> None:

@@ -57,14 +57,14 @@ def show_image(session: Session, name: str, as_json: bool) -> None:
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
     """Give the settings as lines, their origins behind them in a column."""
-    values = [written(row.value) for row in rows]
+    values = [shown(row.value) for row in rows]
     key_width = max(len(row.key) for row in rows)
     value_width = min(WIDEST, max(len(value) for value in values))
     for row, value in zip(rows, values, strict=True):
         yield f"  {row.key:<{key_width}}  {value:<{value_width}}  # {row.origin}"
 
 
-def written(value: object) -> str:
+def shown(value: object) -> str:
     """Write a value for a reader."""
     if value is None:
         return "-"
@@ -117,7 +117,7 @@ def default_row(image: Image, name: str, key: Key) -> Row:
     if name in inherited and image.source != image.name:
         return Row(name, inherited[name], f"as {image.source}")
     value = inherited.get(name, DEFAULTS.get(name))
-    rule = "default" if written(value) == key.default or value is None else key.default
+    rule = "default" if shown(value) == key.default or value is None else key.default
     return Row(name, value, rule if rule == "default" else f"default: {rule}")
 
 

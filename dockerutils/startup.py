@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from dockerutils.config.load import load_config
+from dockerutils.config.load import INI, load_config, read_config
+from dockerutils.config.model import Config
 from dockerutils.engine import CliEngine, NoEngine
+from dockerutils.errors import ProjectError
 from dockerutils.project import Project, find_root, image_folders
 from dockerutils.runner import DryRunner, Runner, ShellRunner
 from dockerutils.session import Session
@@ -36,16 +38,13 @@ def open_session(terminal: Terminal, manner: Manner) -> Session:
     Raises `ProjectError` and `ConfigError`; says what is odd about the project.
     """
     environ = dict(os.environ)
-    here = Path(environ.get("PWD") or "/")
-    if not (here.is_absolute() and _same_folder(here)):
-        here = Path.cwd()
+    here = current_folder(environ)
     project = open_project(here, user_name(environ), home_folder(environ), environ)
     for text in (*project.oddities(), *project.config.warnings):
         terminal.warn(text)
     runner: Runner
     if manner.dry_run:
         runner = DryRunner(terminal, here)
-        runner.begin()
     else:
         runner = ShellRunner(terminal, environ, here, manner.verbose)
     return Session(
@@ -70,6 +69,31 @@ def open_project(here: Path, user: str, home: str, environ: Mapping[str, str] = 
     return Project(root, user, home, load_config(root, folders), folders, environ)
 
 
+def read_ini_alone() -> Config:
+    """Read the .cfg file of the project that this folder belongs to, whatever is beside it.
+
+    Raises `ProjectError` where there is none.
+    """
+    root = find_root(current_folder(os.environ))
+    config = read_config(root, INI, image_folders(root))
+    if config is None:
+        raise ProjectError(f"there is no {INI} to migrate.", "Only a .cfg file needs it.")
+    return config
+
+
+def current_folder(environ: Mapping[str, str]) -> Path:
+    """Give the folder as the shell knows it, links and all; raise `ProjectError` if it is gone."""
+    here = Path(environ.get("PWD") or "/")
+    if here.is_absolute() and _same_folder(here):
+        return here
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise ProjectError(
+            "the current folder is gone.", "Change into one that is there."
+        ) from error
+
+
 def standard_terminal(quiet: bool = False) -> Terminal:
     """Give the terminal of this process; names of files that are no UTF-8 pass as they are."""
     codecs.register_error("terminal", encoding_error)
@@ -77,7 +101,8 @@ def standard_terminal(quiet: bool = False) -> Terminal:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:
             reconfigure(errors="terminal")
-    return Terminal(sys.stdout, sys.stderr, quiet)
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return Terminal(sys.stdout, sys.stderr, quiet, colours=not plain)
 
 
 def encoding_error(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -16,9 +16,12 @@ Box = tuple[float, float, float]
 
 
 def draw_svg(
-    below: Mapping[str, Collection[str]], captions: Mapping[str, str], dashed: Collection[str]
+    below: Mapping[str, Collection[str]], captions: Mapping[str, str], dashes: Mapping[str, str]
 ) -> str:
-    """Draw a graph: for each name those below it, which come first, and the text in its box."""
+    """Draw a graph: for each name those below it, which come first, and the text in its box.
+
+    `dashes` has the dashes of boxes whose line is not a whole one.
+    """
     boxes = placed(levels_of(below), captions)
     width = max((left + size for left, _, size in boxes.values()), default=0) + MARGIN
     height = max((top for _, top, _ in boxes.values()), default=0) + BOX + MARGIN
@@ -33,7 +36,7 @@ def draw_svg(
         *(
             line
             for name, box in boxes.items()
-            for line in drawn(box, captions[name], name in dashed)
+            for line in drawn(box, captions[name], dashes.get(name, ""))
         ),
         "</svg>",
     ]
@@ -74,10 +77,10 @@ def edge(lower: Box, upper: Box) -> str:
     return f'<path d="{path}" fill="none" stroke="#777"/>'
 
 
-def drawn(box: Box, caption: str, dashed: bool) -> Iterator[str]:
+def drawn(box: Box, caption: str, dashes: str) -> Iterator[str]:
     """Draw a box with its text."""
     left, top, width = box
-    dash = ' stroke-dasharray="5 3"' if dashed else ""
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
     yield (
         f'<rect x="{left:.0f}" y="{top:.0f}" width="{width:.0f}" height="{BOX}" rx="5"'
         f' fill="#f4f6f8" stroke="#333"{dash}/>'

@@ -22,6 +22,7 @@ class Terminal:
     out: TextIO
     err: TextIO
     quiet: bool = False
+    colours: bool = True
 
     def data(self, text: str) -> None:
         """Write what was asked for, to standard output."""
@@ -53,24 +54,33 @@ class Terminal:
         """Tell whether lines can be drawn anew: standard error is a terminal."""
         return self.err.isatty() and not self.quiet
 
-    def sketch(self, lines: Sequence[str]) -> None:
-        """Draw lines that `erase` takes away again, each cut to the terminal's width."""
-        width = self._columns()
-        self.err.write("".join(f"{line[: width - 1]}\n" for line in lines))
+    def sketch(self, lines: Sequence[str]) -> int:
+        """Draw lines that `erase` takes away again, as many and as much as there is room for.
+
+        Gives the number of lines that were drawn.
+        """
+        columns, rows = self._size()
+        room = max(1, rows - 2)
+        drawn = [line[: columns - 1] for line in lines[:room]]
+        if len(lines) > room:
+            drawn[-1] = f"# and {len(lines) - room + 1} more"
+        self.err.write("".join(f"{line}\n" for line in drawn))
         self.err.flush()
+        return len(drawn)
 
     def erase(self, count: int) -> None:
         """Take away the last so many lines that were sketched."""
         if count:
             self.err.write(f"\x1b[{count}A\x1b[J")
 
-    def _columns(self) -> int:
-        """Give the width of the terminal that is drawn on; standard output may be elsewhere."""
+    def _size(self) -> tuple[int, int]:
+        """Give the columns and rows of the terminal that is drawn on; stdout may be elsewhere."""
         try:
-            columns = os.get_terminal_size(self.err.fileno()).columns
+            columns, rows = os.get_terminal_size(self.err.fileno())
         except OSError:
-            columns = 0
-        return columns or shutil.get_terminal_size().columns
+            columns = rows = 0
+        fallback = shutil.get_terminal_size()
+        return columns or fallback.columns, rows or fallback.lines
 
     def abandon(self) -> None:
         """Throw away data that cannot be written: Python would try again at its end."""
@@ -78,7 +88,7 @@ class Terminal:
             self.out.close()
 
     def _talk(self, text: str, style: str) -> None:
-        coloured = style and self.err.isatty()
+        coloured = style and self.colours and self.err.isatty()
         self.err.write(f"{style}{text}{PLAIN}\n" if coloured else f"{text}\n")
         self.err.flush()
 

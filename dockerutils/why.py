@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from dockerutils.errors import UsageError
-from dockerutils.freshness import Verdict, names_of, open_freshness
+from dockerutils.forecast import Below, forecast
+from dockerutils.freshness import Verdict
 from dockerutils.images.catalogue import Catalogue
 from dockerutils.images.recipes import open_graph
 from dockerutils.session import Session
@@ -17,38 +19,50 @@ AGES = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 def explain_image(session: Session, name: str, as_json: bool) -> None:
     """Write why an image would be built now, or was built the last time."""
-    image = Catalogue(session.project).find(name)
+    catalogue = Catalogue(session.project)
+    image = catalogue.find(name)
     if not image.built:
         raise UsageError(f"{name} is {image.reference}, which this project does not build.")
-    node = open_graph(Catalogue(session.project), session.environ).node(image.source)
-    freshness = open_freshness(session.project, session.environ)
-    freshness.facts.update(session.engine.facts(names_of([node])))
-    verdict = freshness.judge(node)
+    graph = open_graph(catalogue, session.environ)
+    outlook = forecast(session, graph.order([image.source]))
+    verdict, below = outlook.verdicts[image.source], list(outlook.below(image.source))
     if as_json:
-        session.terminal.data(json.dumps(asdict(verdict), indent=2))
+        facts = {**asdict(verdict), "below": [asdict(one) for one in below]}
+        session.terminal.data(json.dumps(facts, indent=2))
         return
-    for line in told(verdict):
+    for line in (*verdict_lines(verdict), *(below_line(one, image.source) for one in below)):
         session.terminal.data(line)
 
 
-def told(verdict: Verdict) -> list[str]:
+def verdict_lines(verdict: Verdict) -> Iterator[str]:
     """Give a verdict as sentences."""
+    reasons = verdict.reasons if verdict.stale else verdict.last_reasons
     if verdict.stale:
-        head = f"build-image {verdict.image} would build {verdict.reference}:"
-        return [head, *(f"  {reason}" for reason in verdict.reasons)]
-    head = f"{verdict.image} is up to date ({verdict.reference})"
+        yield f"build-image {verdict.image} would build {verdict.reference}:"
+    else:
+        yield f"{verdict.image} is up to date ({verdict.reference}){last_built(verdict)}"
+    yield from (f"  {reason}" for reason in reasons)
+
+
+def last_built(verdict: Verdict) -> str:
+    """Go on with the last build, as far as it is known."""
     if verdict.last_built is None:
-        return [f"{head}."]
-    return [
-        f"{head}; it was built {age(time.time() - verdict.last_built)} ago, because:",
-        *(f"  {reason}" for reason in verdict.last_reasons),
-    ]
+        return "."
+    built = f"; it was built {age(time.time() - verdict.last_built)} ago"
+    return f"{built}, because:" if verdict.last_reasons else f"{built}."
+
+
+def below_line(one: Below, image: str) -> str:
+    """Tell what becomes of a sibling below an image that is not up to date."""
+    state = "is not on the engine" if one.missing else "is not up to date"
+    then = "it is built first" if one.first else f"`build-image -f {image}` builds it first"
+    return f"{one.image}, which {image} stands on, {state}: {then}."
 
 
 def age(seconds: float) -> str:
-    """Write a time span for a reader."""
+    """Write a time span for a reader; one before our time, by another clock, is a moment."""
     for size, name in AGES:
         count = int(seconds // size)
-        if count:
+        if count > 0:
             return f"{count} {name}{'s' if count > 1 else ''}"
     return "a moment"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TextIO
 
@@ -12,7 +15,13 @@ from dockerutils import docker_cli
 from dockerutils.board import Board
 from dockerutils.command import Command
 from dockerutils.context.tree import ContextChanged
-from dockerutils.errors import CommandFailed, EngineError
+from dockerutils.errors import (
+    CommandFailed,
+    ConfigError,
+    DockerutilsError,
+    EngineError,
+    Interrupted,
+)
 from dockerutils.freshness import Freshness, names_of, written_size
 from dockerutils.images.graph import Graph
 from dockerutils.images.inputs import LABEL, Inputs
@@ -56,7 +65,7 @@ class Work:
     requested: tuple[str, ...]
     options: WorkOptions
     freshness: Freshness
-    failures: list[CommandFailed] = field(default_factory=list)
+    failures: list[DockerutilsError] = field(default_factory=list)
     ailment: EngineError | None = None
     board: Board | None = None  # while images are built side by side
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -67,6 +76,7 @@ class Work:
         nodes = self.graph.order(self.requested)
         for note in dict.fromkeys(text for node in nodes for text in node.strangers):
             self.session.terminal.warn(note)
+        check_tags(nodes)
         self.freshness.facts.update(self.session.engine.facts(names_of(nodes)))
         if self.options.force_bases:
             return nodes
@@ -110,11 +120,11 @@ class Work:
 
     def _build_side_by_side(self, needs: dict[str, tuple[str, ...]]) -> None:
         board = self.board = Board(self.session.terminal, tuple(needs), self.session.now)
-        with self.session.runner.side_by_side() as follow, contextlib.ExitStack() as logs:
+        with self.session.runner.side_by_side() as follow:
 
             def look_after(name: str) -> None:
-                log = logs.enter_context(open_log(self.log_file(name)))
-                self._look_after(name, logged(follow, board, log, self.session.runner.line))
+                with Log(self.log_file(name)) as log:
+                    self._look_after(name, logged(follow, board, log, self.session.runner.line))
                 self._end_row(board, name)
 
             try:
@@ -129,8 +139,9 @@ class Work:
         board.end(name, outcome.state if outcome.state != "unchanged" else "")
         if tail:
             log = self.log_file(name)
+            rest = f"; all of them are in {log}" if log.exists() else ""
             lines = "\n".join(f"  {line}" for line in tail)
-            board.say(f"{name}: the last lines of its build; all of them are in {log}\n{lines}")
+            board.say(f"{name}: the last lines of its build{rest}\n{lines}")
 
     def log_file(self, name: str) -> Path:
         """Give where the whole output of an image's build is kept."""
@@ -153,14 +164,19 @@ class Work:
         return None
 
     def _attempt(self, node: Node, execute: Execute) -> Outcome:
-        for step, command in self._steps(node):
-            try:
+        """Do what is to be done; whatever goes wrong is this image's failure, not the others'."""
+        step = ""
+        try:
+            for state, command in self._steps(node):
+                step = state
                 execute(node.image.name, command)
-            except CommandFailed as error:
-                message = f"{node.image.name} {step} ended with status {error.status}."
-                self.failures.append(self._explained(message, error))
-                return self._outcome(node, "failed", message)
-        return self.outcomes.pop(node.image.name, None) or self._outcome(node, "built")
+        except Interrupted:
+            raise
+        except DockerutilsError as error:
+            failure = self._explained(f"{node.image.name} {step}", error)
+            self.failures.append(failure)
+            return self._outcome(node, "failed", failure.message)
+        return self._outcome(node, "built" if step else "unchanged")
 
     def _outcome(self, node: Node, state: str, reason: str = "") -> Outcome:
         return Outcome(node.image.name, str(node.image.reference), state, reason)
@@ -179,16 +195,24 @@ class Work:
             self._learn(names_of([node]))
         inputs = None if self.session.dry else self._inputs(node)
         if inputs and self._unchanged(node, inputs):
-            self.outcomes[node.image.name] = self._outcome(node, "unchanged")
             return
+        yield from self._building(node, inputs)
+
+    def _building(self, node: Node, inputs: Inputs | None) -> Iterator[tuple[str, Command]]:
+        """Give the commands of a build itself, and keep what it was made from."""
         for text in node.reading.notes:
             self._warn(text)
         because = self.freshness.reasons(node, inputs, self._request(node)) if inputs else []
+        because = because or ["it was asked for (--rebuild, --no-cache, -f or -p)"]
         for command in self._commands(node, inputs):
             yield f"was not built: {' '.join(command.argv[:2])}", command
-        self._remember(node, inputs, because)
-        if settings.post_build_script:
-            yield "was built, but its post_build_script", self._script(settings.post_build_script)
+        trusted = self._settled(node, inputs)
+        script = node.image.settings.post_build_script
+        if script:
+            # Until the script has passed, the image is one that the next build has to do again.
+            self._keep(node, inputs, because, trusted=False)
+            yield "was built, but its post_build_script", self._script(script)
+        self._keep(node, inputs, because, trusted)
 
     def _inputs(self, node: Node) -> Inputs | None:
         return self.freshness.inputs(node, self._request(node))
@@ -208,21 +232,21 @@ class Work:
     def _warn(self, text: str) -> None:
         (self.board or self.session.terminal).warn(text)
 
-    def _remember(self, node: Node, inputs: Inputs | None, because: list[str]) -> None:
-        """Keep what the image was made from, and learn what it is for those that stand on it."""
+    def _settled(self, node: Node, inputs: Inputs | None) -> bool:
+        """Learn what the image is, for those above it; tell whether its files stood still."""
         self._learn(node.reading.tags)
-        if inputs is None:
-            return
-        if self._has_moved(node, inputs):
-            self._warn(
-                f"files changed while {node.image.name} was built; build it again to be sure."
-            )
-            return
-        self.freshness.keep(node, inputs, because)
+        moved = inputs is not None and self._has_moved(node, inputs)
+        if moved:
+            self._warn(f"files changed while {node.image.name} was built; build it once more.")
+        return not moved
+
+    def _keep(self, node: Node, inputs: Inputs | None, because: list[str], trusted: bool) -> None:
+        if inputs is not None:
+            self.freshness.keep(node, inputs, because, trusted)
 
     def _has_moved(self, node: Node, inputs: Inputs) -> bool:
         """Tell whether the context is another one now than before the build."""
-        self.freshness.contexts.forget()
+        self.freshness.contexts.forget(self.session.project.root / node.reading.place)
         try:
             now = self._inputs(node)
         except ContextChanged:
@@ -241,10 +265,15 @@ class Work:
         if inputs:
             request = replace(request, labels=((LABEL, inputs.label),))
         request = replace(request, pull=request.pull and not node.has_locals)
-        if node.stand_ins and not self.session.engine.takes_named_contexts():
+        if node.stand_ins and not self.named_contexts:
             request = replace(request, named_contexts=False)
         for command in node.reading.commands(request, node.stand_ins):
             yield command if self._named(node) else replace(command, talks=True)
+
+    @cached_property
+    def named_contexts(self) -> bool:
+        """Whether the engine takes images for names in Dockerfiles; asked once."""
+        return self.session.engine.takes_named_contexts()
 
     def _request(self, node: Node) -> BuildRequest:
         """Give what holds for one image: a stage that was asked for is one of the requested."""
@@ -259,30 +288,63 @@ class Work:
     def _script(self, script: str) -> Command:
         return Command(("sh", "-c", script), folder=self.session.project.root, talks=True)
 
-    def _explained(self, message: str, error: CommandFailed) -> CommandFailed:
-        """Add the reason that lies in the engine itself, if it lies there."""
+    def _explained(self, step: str, error: DockerutilsError) -> DockerutilsError:
+        """Tell what failed, and add the reason that lies in the engine itself, if it lies there."""
+        if isinstance(error, EngineError):
+            self.ailment = error
+        if not isinstance(error, CommandFailed):
+            return error
+        message = f"{step} ended with status {error.status}."
         self.ailment = self.session.engine.ailment()
         if self.ailment is None:
             return CommandFailed(message, error.status, "The reason stands above.")
         return CommandFailed(f"{message}\n{self.ailment.message}", error.status, self.ailment.hint)
 
 
-@contextlib.contextmanager
-def open_log(path: Path) -> Iterator[TextIO | None]:
-    """Open the file that keeps a build's output; None where there can be none."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w", encoding="utf-8", errors="replace")
-    except OSError:
-        yield None
-        return
-    with file:
-        yield file
+def check_tags(nodes: Iterable[Node]) -> None:
+    """Raise `ConfigError` where two images would move the same tag, a stage's included."""
+    owners: dict[str, str] = {}
+    for node in nodes:
+        for tag in node.reading.tags:
+            owner = owners.setdefault(tag, node.image.name)
+            if owner != node.image.name:
+                raise ConfigError(
+                    f"{owner} and {node.image.name} would both make {tag}.",
+                    "Rename a folder or the stage `builder`, or give one of them a `name`.",
+                )
 
 
-def logged(
-    follow: Follow, board: Board, log: TextIO | None, line: Callable[[Command], str]
-) -> Execute:
+class Log:
+    """The file that keeps a build's output. A disk that is full costs the log, not the build."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: TextIO | None = None
+
+    def __enter__(self) -> Log:
+        # Its own until it is whole: two builds of a project at once do not mix their lines.
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, _ = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")
+            self.file = os.fdopen(handle, "w", encoding="utf-8", errors="replace")
+            self.own = Path(_)
+        return self
+
+    def write(self, text: str) -> None:
+        """Keep a line."""
+        with contextlib.suppress(OSError, ValueError):
+            if self.file:
+                self.file.write(text)
+
+    def __exit__(self, *_: object) -> None:
+        if self.file:
+            with contextlib.suppress(OSError):
+                self.file.close()
+            with contextlib.suppress(OSError):
+                self.own.replace(self.path)
+
+
+def logged(follow: Follow, board: Board, log: Log, line: Callable[[Command], str]) -> Execute:
     """Give what runs a command side by side with others: shown on the board, kept in a log."""
 
     def execute(name: str, command: Command) -> None:
@@ -290,8 +352,7 @@ def logged(
 
         def take(text: str) -> None:
             board.take(name, text)
-            if log:
-                log.write(text)
+            log.write(text)
 
         follow(command, take)
 

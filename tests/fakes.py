@@ -110,14 +110,9 @@ class FixedEngine:
     has_facts: Mapping[str, ImageFacts] = field(default_factory=dict)
     is_modern: bool = True
 
-    def images(self, references: Iterable[str]) -> dict[str, str]:
-        """Give those of the references that are there."""
-        wanted = list(references)
-        return {name: self.has_images[name] for name in wanted if name in self.has_images}
-
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Give the facts of those of the references that are there."""
-        known = {name: ImageFacts(id_) for name, id_ in self.has_images.items()}
+        known = {name: ours(name, id_) for name, id_ in self.has_images.items()}
         known |= self.has_facts
         return {name: known[name] for name in references if name in known}
 
@@ -133,6 +128,11 @@ class FixedEngine:
     def ailment(self) -> EngineError | None:
         """Give the ailment."""
         return self.is_ill
+
+
+def ours(name: str, id_: str) -> ImageFacts:
+    """Give the facts of an image that build-image made."""
+    return ImageFacts(id_, config={"Labels": {"dockerutils.image": name.rpartition(":")[0]}})
 
 
 def fake_session(

@@ -8,7 +8,8 @@ import pytest
 from fakes import Workshop, fake_session, said
 from projects import Projects
 
-from dockerutils.build import BuildOptions, build_images
+from dockerutils.build import build_images
+from dockerutils.build_options import BuildOptions
 from dockerutils.config.load import load_config
 from dockerutils.images import build_secrets
 from dockerutils.images.build_secrets import known_secrets
@@ -82,7 +83,8 @@ def test_several_secrets_and_the_agent_are_passed_once_each(
     )
 
     expected = ["--secret", f"id=ca,src={machine}", "--secret", f"id=netrc,src={netrc}"]
-    assert [*expected, "--ssh", "default"] == words(projects, dockerfile)
+    assert expected == words(projects, dockerfile)
+    assert [*expected, "--ssh", "default"] == words(projects, dockerfile, SSH_AUTH_SOCK="/s")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from projects import CommandLine, Projects
 
-from dockerutils.config.kinds import Environment, OptionList, RunOptions, Switch, Truth, Words
+from dockerutils.config.kinds import Environment, OptionList, OtherOptions, Switch, Truth, Words
 from dockerutils.config.migrate import literal, to_toml
 from dockerutils.config.model import (
     IMAGE_KEYS,
@@ -163,7 +163,7 @@ def values_of(key: Key) -> st.SearchStrategy[Any]:
         Truth: st.booleans(),
         Switch: st.one_of(st.booleans(), OPTIONS).map(lambda value: normal(key, value)),
         Words: st.lists(WORD, max_size=4).map(tuple),
-        RunOptions: OPTIONS,
+        OtherOptions: OPTIONS,
         OptionList: st.one_of(OPTIONS, MOUNTS if key.name == "volumes" else OPTIONS),
         Environment: OPTIONS,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from dockerutils.config.words import (
     Option,
+    csv_field,
     run_options,
     split_command,
     split_words,
@@ -153,3 +155,23 @@ OPTION_WORDS = st.lists(
 def test_options_written_as_words_are_read_as_the_same_options(words: list[str]) -> None:
     options = run_options(words)
     assert options == run_options(written(options))
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("src=/a b", "src=/a b"),
+        ("a,b", '"a,b"'),
+        ('say "a"', '"say ""a"""'),
+        ("two\nlines", '"two\nlines"'),
+    ],
+)
+def test_a_field_is_quoted_where_it_has_to_be(text: str, field: str) -> None:
+    assert field == csv_field(text)
+
+
+@given(st.lists(st.text(), min_size=2))
+def test_fields_are_read_as_they_were(fields: list[str]) -> None:
+    line = ",".join(map(csv_field, fields))
+
+    assert [fields] == [*csv.reader([line])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import socket
 import tempfile
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from dockerutils.context import tree
 from dockerutils.context.ignore import IgnoreRules, read_rules
-from dockerutils.context.stat_cache import StatCache
+from dockerutils.context.stat_cache import Known, StatCache
 from dockerutils.context.tree import (
     ContextChanged,
     ContextDigest,
@@ -250,7 +251,7 @@ def test_what_is_sent_otherwise_counts_and_is_named(
     after = context.digest()
     difference = compare(before.files, after.files)
 
-    assert before.digest != after.digest
+    assert before != after
     assert CHANGES[change] == (difference.added, difference.removed, difference.changed)
 
 
@@ -309,10 +310,6 @@ def test_a_file_that_always_changes_is_named(
         context.digest()
 
 
-def become_nothing(path: Path) -> None:
-    path.unlink()
-
-
 def become_a_link(path: Path) -> None:
     path.unlink()
     path.symlink_to("/etc/hostname")
@@ -323,7 +320,7 @@ def become_a_fifo(path: Path) -> None:
     os.mkfifo(path)
 
 
-@pytest.mark.parametrize("change", [become_nothing, become_a_link, become_a_fifo])
+@pytest.mark.parametrize("change", [become_a_link, become_a_fifo])
 def test_a_file_that_becomes_something_else_is_named(
     context: Context, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
 ) -> None:
@@ -333,6 +330,47 @@ def test_a_file_that_becomes_something_else_is_named(
 
     with pytest.raises(ContextChanged, match=r"^b changed"):
         context.digest()
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_what_goes_away_meanwhile_is_no_part_of_it(
+    context: Context, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    context.write("a", "123")
+    for path in ("folder/inner/b", "folder/inner/c"):
+        context.write(path)
+    context.write("other/.d.swp")
+    context.write("other/e", "45")
+
+    def go(count: int) -> None:
+        if not count:
+            shutil.rmtree(context.root / "folder")
+            (context.root / "other/.d.swp").unlink()
+
+    while_reading(monkeypatch, go)
+    digest = context.cached() if cached else context.digest()
+    monkeypatch.undo()
+
+    assert ["a", "other", "other/e"] == list(digest.files)
+    assert (5, 2) == (digest.bytes, digest.count)
+    assert digest == context.digest()
+    assert ["a", "other/e"] == sorted(context.cache.load()) or not cached
+
+
+def test_a_file_that_is_away_for_a_moment_is_read(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context.write("a")
+    context.write("b", "old")
+    original = tree._read_once  # noqa: SLF001
+    answers = iter([None])
+
+    def away(root: Path, path: str) -> Known | None:
+        return next(answers, original(root, path)) if path == "b" else original(root, path)
+
+    monkeypatch.setattr(tree, "_read_once", away)
+
+    assert ["a", "b"] == list(context.digest().files)
 
 
 # The stat cache ------------------------------------------------------------------------------

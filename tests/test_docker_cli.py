@@ -41,13 +41,7 @@ def test_a_build_has_its_options_in_one_order() -> None:
     [
         (docker_cli.pull("a:1"), "docker pull a:1"),
         (docker_cli.remove_images(["a:1", "b:1"]), "docker image rm a:1 b:1"),
-        (
-            docker_cli.list_images(["a:1", "b:1"]),
-            (
-                "docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'"
-                " --filter reference=a:1 --filter reference=b:1"
-            ),
-        ),
+        (docker_cli.inspect_images(["a:1", "b:1"]), "docker image inspect a:1 b:1"),
         (
             docker_cli.list_containers(["a=1", "b=2"], stopped=True),
             "docker ps --all --format '{{.Names}}' --filter label=a=1 --filter label=b=2",

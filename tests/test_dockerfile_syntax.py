@@ -8,12 +8,14 @@ import pytest
 from hypothesis import configuration, given
 from hypothesis import strategies as st
 
+from dockerutils.images.dockerfile_context import may_follow
 from dockerutils.images.dockerfile_syntax import (
     DockerfileError,
     ImageUse,
     Stage,
     parse_dockerfile,
     replace_images,
+    sees,
 )
 
 # Not into .hypothesis of the checkout, which pytest would refuse to walk past.
@@ -422,6 +424,181 @@ def test_replacing_keeps_everything_else() -> None:
 )
 def test_secrets_are_known_by_their_id(mounts: str, expected: tuple[str, ...]) -> None:
     assert expected == parse_dockerfile(f"{SCRATCH}RUN {mounts} x\n").secrets
+
+
+# Instructions after FROM scratch, and what their build sees of the context; None is all of it.
+CONTEXTS: dict[str, tuple[str, ...] | None] = {
+    "": (),
+    "ENV A=.\nWORKDIR /x\nUSER 1\nLABEL a=b\nRUN cp . /x": (),
+    "COPY a /x": ("a",),
+    "ADD a /x": ("a",),
+    "copy\ta\t/x": ("a",),
+    "COPY b a c/d /x/": ("a", "b", "c/d"),
+    "COPY a /x\nCOPY b a /x/": ("a", "b"),
+    "COPY a \\\n # c\n b \\\n /x/": ("a", "b"),
+    "COPY a /x # c": ("#", "a", "x"),  # no comment for docker: the last word is where to
+    'COPY ["a b", "c", "/x/"]': ("a b", "c"),
+    'COPY --link ["a", "/x"]': ("a",),
+    'COPY ["a", "/x"] b': None,
+    'COPY ["a", 1]': None,
+    'COPY ["a"]': None,
+    "COPY [ab] /x": None,
+    "COPY a": None,
+    "COPY": None,
+    **{f"COPY {path} /x": None for path in (".", "/", "./", "././", "a/..", "..", "a .", "//")},
+    'COPY ["", "/x"]': None,
+    "COPY /a ./b c/ d/. ./e//f /x/": ("a", "b", "c", "d", "e/f"),
+    "COPY a/../b ../../c /../d e/./f/../g /x/": ("b", "c", "d", "e/g"),
+    "COPY ..a .b /x/": ("..a", ".b"),
+    "COPY a*.txt b/c?d e[fg]h i/* /x/": ("a*", "b/c*", "e*", "i/*"),
+    "COPY a/*/../../b c/**/d /x/": ("b", "c/*"),
+    **{f"COPY {path} /x": None for path in ("*", "*.txt", "?a", "[a]b", "./*", "a/../*")},
+    "ARG A\nCOPY $A /x": None,
+    "COPY a/${A:-b} /x": None,
+    'COPY ["$A", "/x"]': None,
+    "COPY a $A": ("a",),
+    'COPY "a" /x': None,
+    "COPY 'a b' /x": None,
+    "COPY a\\ b /x": None,
+    'COPY ["a\\\\b", "/x"]': None,
+    "COPY a/\\../b /x": None,
+    "COPY c:/a /x": None,
+    "COPY --chown=1:1 --chmod=644 --link a /x": ("a",),
+    "COPY --link=false a /x": ("a",),
+    "COPY -- --a /x": ("--a",),
+    "COPY --parents a/b /x": None,
+    "COPY --exclude=*.txt a /x": None,
+    "COPY --what a /x": None,
+    "COPY --FROM=b a /x": None,
+    "COPY --from=b . /x": (),
+    "COPY --'from=b' . /x": (),
+    "COPY --chown=1 --parents --from=b . /x": (),
+    "COPY --from=b --what . /x": None,
+    "COPY --from= a /x": ("a",),
+    "COPY a --from=b /x": ("--from=b", "a"),
+    "ADD --from=b a /x": None,
+    "ADD --checksum=sha256:0 --keep-git-dir=true --unpack a /x": ("a",),
+    "COPY --checksum=sha256:0 a /x": None,
+    "COPY <<EOF /x\nCOPY . /\nEOF": (),
+    "COPY <<-EOF a 3<<TWO /x/\nEOF\nTWO": ("a",),
+    'COPY <<"EOF" /x\nEOF': None,
+    'COPY ["<<EOF", "/x"]': (),  # a heredoc without a body, for docker
+    "RUN <<EOF\nCOPY . /\nEOF": (),
+    **{
+        f"ADD {url} a /x/": ("a",)
+        for url in (
+            *(
+                "http://h/x",
+                "https://h/$A/x?y=*",
+                "git@h:x/y.git",
+                "ssh://git@h/x",
+                "git://h/x#a:b",
+            ),
+            "https://h/x.git#v1",
+        )
+    },
+    "ADD git@h /x": ("git@h",),
+    "ADD git@$A:x /x": None,
+    "ADD HTTP://h/x /x": None,
+    "COPY http://h/x /x": None,
+    "RUN --mount=type=bind,source=a/b,target=/x y": ("a/b",),
+    "RUN --mount=target=/x,src=./a/../b y": ("b",),
+    "RUN --mount=TYPE=Bind,SOURCE=/a,target=/x y": ("a",),
+    "RUN --mount=source=a*b,target=/x y": ("a*",),
+    "RUN --mount=source=a,target=/x --network=none --mount=source=b,target=/y z": ("a", "b"),
+    "RUN --mount=type=bind,\\\nsource=a,target=/x y": ("a",),
+    "RUN --mount=source=a,target=/x <<EOF\nls\nEOF": ("a",),
+    **{
+        f"RUN --mount={mount} y": None
+        for mount in (
+            *("target=/x", "type=bind,target=/x", "source=.,target=/x", "source=/,target=/x"),
+            *(
+                "source=,target=/x",
+                "source=a/..,target=/x",
+                "source=$A,target=/x",
+                "type=,source=a",
+            ),
+            *(
+                "type=,source=a",
+                "source=a,src=b,target=/x",
+                "from=,target=/x",
+                "type=$A,source=a,target=/x",
+            ),
+            *("type=what,source=a,target=/x", "'\"source=a\",target=/x'", "\"from='',target=/x\""),
+        )
+    },
+    "RUN --mount y": None,
+    "RUN --what y": None,
+    "RUN --security=insecure --device=x y": (),
+    "RUN --mount=from=b:1,target=/x y": (),
+    "RUN --mount=type=bind,from=b,source=/,target=/x y": (),
+    **{f"RUN --mount=type={kind},target=/x y": () for kind in ("cache", "secret", "ssh", "tmpfs")},
+    "RUN --mount=type=cache,source=a,target=/x y": (),
+    "RUN y --mount=source=a,target=/x": (),
+    "ONBUILD COPY . /x\nONBUILD RUN --mount=target=/x y": (),
+    "ONBUILD COPY a /x\nFROM b\nCOPY c /x": ("c",),
+    "WHAT a": None,
+    "COPY a /x\nFROM b\nCOPY c /x": ("a", "c"),
+    "COPY a /x\nFROM b\nCOPY . /x": None,
+}
+# Whole texts of which more than the instructions decides.
+SYNTAXES: dict[str, tuple[str, ...] | None] = {
+    "# syntax=docker/dockerfile:1\nFROM a\n": (),
+    "# Syntax = docker.io/docker/dockerfile:1.7-labs\nFROM a\n": (),
+    "# syntax=docker/dockerfile@sha256:0\nFROM a\n": (),
+    "# syntax=someone/else:1\nFROM a\n": None,
+    "\ufeff# escape=`\n#syntax=docker/dockerfile-else\nFROM a\n": None,
+    "# escape=`\nFROM a\nCOPY b`\nc /x\n": ("bc",),
+    "# escape=`\nFROM a\nCOPY b`c /x\n": None,
+    "ARG A=1\nFROM a\n": (),
+    # The triggers of a stage run in the stages upon it.
+    "FROM a AS x\nONBUILD COPY b /x\nFROM x\n": ("b",),
+    "FROM a AS x\nONBUILD ADD . /x\nFROM x\n": None,
+}
+
+
+@pytest.mark.parametrize(("instructions", "expected"), CONTEXTS.items())
+def test_a_build_sees_of_its_context(instructions: str, expected: tuple[str, ...] | None) -> None:
+    assert expected == parse_dockerfile(f"{SCRATCH}{instructions}\n").context
+
+
+@pytest.mark.parametrize(("text", "expected"), SYNTAXES.items())
+def test_what_is_seen_of_the_context_depends_on(
+    text: str, expected: tuple[str, ...] | None
+) -> None:
+    assert expected == parse_dockerfile(text).context
+
+
+def test_another_frontend_that_an_argument_names_may_see_everything() -> None:
+    arguments = {"BUILDKIT_SYNTAX": "someone/else"}
+
+    assert parse_dockerfile(SCRATCH, arguments).context is None
+
+
+@pytest.mark.parametrize(
+    ("context", "seen", "unseen"),
+    [
+        (None, ["a", "b/c", ""], []),
+        ((), [], ["a", "b/c"]),
+        (("a",), ["a", "a/b", "a/b/c"], ["ab", "b/a", "A", "a.txt"]),
+        (("a/b", "c"), ["a/b", "a/b/c", "c"], ["a", "a/c", "b"]),
+        (("a*", "b/*"), ["a", "ab", "a/b", "b/c", "b/c/d"], ["b", "ba", "c/a"]),
+        (("[a]", "a+"), ["[a]/b", "a+"], ["a", "aa"]),
+    ],
+)
+def test_a_path_is_seen_if_it_is_named_or_lies_below(
+    context: tuple[str, ...] | None, seen: list[str], unseen: list[str]
+) -> None:
+    assert seen == [path for path in (*seen, *unseen) if sees(context, path)]
+
+
+def test_a_link_on_the_way_to_what_is_seen_may_be_followed() -> None:
+    expected = ["a", "a/b", "a/b/c", "d/ef"]
+    links = ("a", "a/b", "a/b/c", "a/c", "ab", "d/ef", "d/g", "e")
+
+    assert expected == [link for link in links if may_follow(("a/b", "d/e*"), link)]
+    assert not may_follow((), "a")
+    assert not may_follow(None, "a")
 
 
 FRAGMENTS = st.lists(

@@ -24,16 +24,8 @@ DOWN = Answer(
 )
 
 
-def test_images_that_are_there_have_their_ids() -> None:
-    names = ["shop-a:1", "host:5000/b:2", "c:3"]
-    answer = Answer(0, "shop-a:1 sha256:aa\nhost:5000/b:2 sha256:bb\n", "")
-
-    expected = {"shop-a:1": "sha256:aa", "host:5000/b:2": "sha256:bb"}
-    assert expected == engine((docker_cli.list_images(names), answer)).images(iter(names))
-
-
 def test_no_image_is_asked_for_in_vain() -> None:
-    assert {} == engine().images([])
+    assert {} == engine().facts([])
 
 
 def inspected(*layers: str, **config: object) -> dict[str, object]:
@@ -138,7 +130,7 @@ def test_containers_are_given_by_name() -> None:
 
 def test_an_engine_that_does_not_answer_is_told_in_its_own_words() -> None:
     with pytest.raises(EngineError) as caught:
-        engine((docker_cli.list_images(["a:1"]), DOWN)).images(["a:1"])
+        engine((docker_cli.inspect_images(["a:1"]), DOWN)).facts(["a:1"])
 
     said = "Cannot connect to the Docker daemon at unix:///x. Is it running?"
     assert f"the Docker engine does not answer: {said}" == caught.value.message
@@ -192,8 +184,7 @@ def test_the_disk_of_an_engine_elsewhere_is_not_looked_at() -> None:
 
 def test_a_dry_runs_engine_knows_nothing() -> None:
     assert NoEngine().takes_named_contexts()
-    assert ({}, {}, [], None) == (
-        NoEngine().images(["a:1"]),
+    assert ({}, [], None) == (
         NoEngine().facts(["a:1"]),
         NoEngine().containers(["a"]),
         NoEngine().ailment(),  # type: ignore[func-returns-value]

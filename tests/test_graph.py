@@ -10,7 +10,8 @@ from hypothesis import configuration, given
 from hypothesis import strategies as st
 from projects import Projects
 
-from dockerutils.build import BuildOptions, build_images
+from dockerutils.build import build_images
+from dockerutils.build_options import BuildOptions
 from dockerutils.errors import ProjectError
 from dockerutils.images.catalogue import Catalogue
 from dockerutils.images.graph import Graph
@@ -93,8 +94,15 @@ def test_names_that_only_look_alike_are_no_siblings(projects: Projects) -> None:
     text = "FROM a\nCOPY --from=host/shop-b x y\nCOPY --from=shop-b@sha256:ab x y\nFROM shop-bb\n"
     found = graph(projects, {"a": text, "b": "FROM scratch\n"}).node("a")
 
-    assert ((), ()) == (found.bases, found.strangers)
+    assert () == found.bases
     assert ("a", "host/shop-b", "shop-b@sha256:ab", "shop-bb") == found.foreign
+
+
+def test_a_sibling_that_is_written_wrongly_is_told_with_the_likely_one(projects: Projects) -> None:
+    found = graph(projects, {"a": "FROM shop-bse\n", "base": "FROM scratch\n"}).node("a")
+
+    expected = "docker/a/Dockerfile:1 names shop-bse, no image of this project; did you mean"
+    assert f"{expected} `shop-base`?" == found.strangers[0]
 
 
 def test_the_first_of_several_tags_is_meant_without_a_tag(projects: Projects) -> None:

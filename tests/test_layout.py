@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = tuple(
     tuple(line.split())
     for line in """
-    errors  command  terminal  naming  progress  schedule
+    errors  command  terminal  naming  progress  schedule  files
     runner  docker_cli  board
     engine
     version.git  version.probe
@@ -33,13 +33,14 @@ LAYERS = tuple(
     config.ini  config.toml
     config.load  project
     images.dockerfile_text  context.pattern  context.stat_cache
+    images.dockerfile_context
     images.dockerfile_syntax  context.ignore
     context.tree
     session  expansion
     images.catalogue
     images.recipe  images.inputs  images.build_secrets
     images.dockerfile  images.graph  freshness
-    images.recipes  work  startup  svg
+    images.recipes  work  startup  svg  forecast  preparation  build_options
     build  run  containers  show  why  graph  genversion  arguments
     cli
     __main__

@@ -15,7 +15,8 @@ import pytest
 from fakes import Workshop, fake_session, said
 from projects import Projects
 
-from dockerutils.build import BuildOptions, build_images
+from dockerutils.build import build_images
+from dockerutils.build_options import BuildOptions
 from dockerutils.command import Command
 from dockerutils.errors import CommandFailed, ConfigError, Interrupted
 from dockerutils.runner import Answer, DryRunner

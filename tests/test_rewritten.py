@@ -11,7 +11,8 @@ import pytest
 from fakes import FixedEngine, RecordingRunner, fake_session
 from projects import Projects
 
-from dockerutils.build import BuildOptions, build_images
+from dockerutils.build import build_images
+from dockerutils.build_options import BuildOptions
 from dockerutils.command import Command
 from dockerutils.errors import ProjectError
 from dockerutils.runner import printed_line

@@ -164,7 +164,7 @@ def test_a_synthetic_image_names_the_build_of_the_image_that_it_is(projects: Pro
     config = "[run_image]\nsynthetic_images=my shell\n[my shell]\nname=base\n"
     session, _ = opened(projects, config, statuses={"docker run": 125})
 
-    expected = "`build-image base` builds it; `run-image --build 'my shell'` does both."
+    expected = "`build-image 'my shell'` builds it; `run-image --build 'my shell'` does both."
     assert expected == refused(session, "my shell").hint
 
 

@@ -266,7 +266,7 @@ def test_a_dry_run_prints_what_would_run_side_by_side(tmp_path: Path) -> None:
     with runner.side_by_side() as follow:
         follow(Command(("docker", "build", "a")), lambda _line: None)
 
-    assert "docker build a\n" == out.getvalue()
+    assert f"#!/bin/sh\nset -e\ncd {tmp_path}\ndocker build a\n" == out.getvalue()
 
 
 def dry(here: Path) -> tuple[DryRunner, io.StringIO]:

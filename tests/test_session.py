@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from projects import Projects
 
+from dockerutils.command import Command
 from dockerutils.engine import CliEngine, NoEngine
 from dockerutils.errors import ConfigError
 from dockerutils.runner import DryRunner
@@ -65,7 +66,10 @@ def test_a_dry_run_asks_nobody_and_begins_a_script(
     assert session.dry
     assert (NoEngine(), DryRunner) == (session.engine, type(session.runner))
     assert isinstance(session.terminal.out, io.StringIO)
-    assert session.terminal.out.getvalue().startswith("#!/bin/sh\n")
+    assert "" == session.terminal.out.getvalue()
+    session.runner.run(Command(("docker", "ps")))
+    session.runner.run(Command(("docker", "ps")))
+    assert 1 == session.terminal.out.getvalue().count("#!/bin/sh\nset -e\n")
 
 
 def test_the_folder_is_the_one_that_the_shell_shows(

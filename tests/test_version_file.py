@@ -31,6 +31,7 @@ from dockerutils.version.file import (
     interpreters,
     refresh_version_file,
     render_version,
+    upcoming_version,
     write_version_file,
 )
 from dockerutils.version.git import STYLES, Reader, VersionError, describe, version_facts
@@ -594,6 +595,29 @@ def test_a_second_build_of_the_same_state_leaves_the_file_alone(git: Git) -> Non
     assert first.changed
     assert not second.changed
     assert first.version == second.version
+
+
+def test_the_upcoming_version_is_told_only_where_a_refresh_would_write_and_nothing_is_written(
+    git: Git,
+) -> None:
+    root = git.repository({"setup.cfg": VERSIONEER_CFG}, "v1.2")
+
+    def upcoming() -> str | None:
+        before = fingerprint(root)
+        found = upcoming_version(root, git.environ, git.reader())
+        assert before == fingerprint(root)
+        return found
+
+    assert upcoming() == "1.2"
+    refresh_version_file(root, git.environ, git.reader())
+    assert upcoming() is None
+    git(root, "tag", "v1.3")
+    git(root, "tag", "--delete", "v1.2")
+    assert upcoming() == "1.3"
+
+
+def test_without_a_version_tool_nobody_is_asked_for_an_upcoming_version(projects: Projects) -> None:
+    assert upcoming_version(projects.make({}), {}, nobody) is None
 
 
 # The tools themselves -------------------------------------------------------------------------

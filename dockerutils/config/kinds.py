@@ -14,6 +14,7 @@ from typing import Protocol
 
 from dockerutils.config.words import (
     Option,
+    csv_field,
     run_options,
     split_command,
     split_words,
@@ -161,7 +162,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class RunOptions:
+class OtherOptions:
     """Docker run's own options, any of them: `args`."""
 
     label: str = "docker run options"
@@ -251,11 +252,6 @@ def mount_text(table: Mapping[str, object]) -> str:
         if value is not False
     )
     return ",".join(map(csv_field, fields))
-
-
-def csv_field(text: str) -> str:
-    """Quote a field of a line of CSV if it has to be."""
-    return '"' + text.replace('"', '""') + '"' if re.search(r'[,"\n]', text) else text
 
 
 def mount_table(text: str) -> dict[str, object]:

@@ -38,6 +38,14 @@ def load_config(root: Path, folders: Collection[str]) -> Config:
     return Config()
 
 
+def read_config(root: Path, path: Path, folders: Collection[str]) -> Config | None:
+    """Read one file alone; None where it is not there. Raises `ConfigError` for faults."""
+    config = _read(root, path, folders)
+    if isinstance(config, ConfigError):
+        raise config
+    return config
+
+
 def _read(root: Path, path: Path, folders: Collection[str]) -> Config | ConfigError | None:
     """Give the configuration of a file, or what is wrong with it; None where it has none."""
     if not os.path.lexists(root / path):

@@ -16,7 +16,7 @@ from dockerutils.config.kinds import (
     Environment,
     Kind,
     OptionList,
-    RunOptions,
+    OtherOptions,
     Switch,
     Text,
     Truth,
@@ -159,7 +159,7 @@ class RunSettings:
         toml='["bash", "-l"]',
     )
     args: tuple[Option, ...] | None = key(
-        RunOptions(),
+        OtherOptions(),
         "Any other options of `docker run`.",
         default="none",
         ini="--shm-size 1g --cap-add SYS_PTRACE",
@@ -253,8 +253,8 @@ class ImageSettings:
         Text("shell command", script=True),
         "Runs in `sh -c` at the project's root after a successful build.",
         default="none",
-        ini="echo built >> builds.log",
-        toml='"echo built >> builds.log"',
+        ini="./docker/scan.sh",
+        toml='"./docker/scan.sh"',
     )
     image_repo: str | None = key(
         Text(),

@@ -51,6 +51,7 @@ UNSPLIT = {
     "No closing quotation": "has a quote that is not closed; close it, or write \\ before it",
     "No escaped character": "ends with a \\; write \\\\ for one, or leave it out",
 }
+NEEDS_QUOTES = re.compile(r'[,"\r\n]')
 OPTION = re.compile(r"-[^\d]")  # -1 is a value, as in --memory-swap -1
 
 
@@ -151,6 +152,11 @@ def _written(option: Option) -> Option:
     if len(option) == 2 and OPTION.match(option[1]):
         return ("=".join(option),)
     return option
+
+
+def csv_field(text: str) -> str:
+    """Quote a field of docker's comma-separated values where it needs it."""
+    return '"' + text.replace('"', '""') + '"' if NEEDS_QUOTES.search(text) else text
 
 
 def flatten(options: Iterable[Option]) -> tuple[str, ...]:

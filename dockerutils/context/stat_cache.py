@@ -6,10 +6,11 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from dockerutils.files import replace_file
 
 FORM = "dockerutils stat cache 1"
 SETTLED = 2_000_000_000  # ns; what changed within this time may change again unseen
@@ -75,17 +76,7 @@ class StatCache:
         rows = {path: (*stamp, content) for path, (stamp, content) in known.items()}
         body = json.dumps(rows, separators=(",", ":")).encode()
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._replace(_head(body) + b"\n" + body)
-
-    def _replace(self, content: bytes) -> None:
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).replace(self.path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+            replace_file(self.path, _head(body) + b"\n" + body)
 
 
 def _head(body: bytes) -> bytes:

@@ -47,13 +47,11 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class ContextDigest:
-    """What a context holds: `digest` (SHA-256) is of all of it.
+    """What a context holds: `files` has a value for each path, folders and links too.
 
-    `files` has a value for each path, folders and links too: the mode, and the digest of what is
-    in it. `bytes` and `count` are of the files.
+    A value is the mode, and the digest of what is there. `bytes` and `count` are of the files.
     """
 
-    digest: str
     files: Mapping[str, str]
     bytes: int
     count: int
@@ -188,20 +186,32 @@ def hash_context(
     """Digest what docker would send; `now` (seconds) is a time before anything is read.
 
     Files that the cache knows as they are now are not read, all others are, one by one: threads
-    were measured to gain nothing. Raises `ProjectError`
-    for what cannot be read, `ContextChanged` for a file that changes all the time.
+    were measured to gain nothing. What has gone since the walk is no part of it. Raises
+    `ProjectError` for what cannot be read, `ContextChanged` for a file that changes all the time.
     """
     known = cache.load() if cache is not None else {}
     entries = list(walk_context(root, rules))
-    files = [entry for entry in entries if entry.kind == "file"]
-    unknown = [entry for entry in files if not _is_known(entry, known)]
-    fresh = {entry.path: _read(root, entry.path) for entry in unknown}
+    unknown = [one.path for one in entries if one.kind == "file" and not _is_known(one, known)]
+    looked = {path: _read(root, path) for path in unknown}
+    fresh = {path: one for path, one in looked.items() if one is not None}
+    if len(fresh) < len(looked):
+        entries = list(_still_there(root, entries, looked))
     if cache is not None and fresh:
         _remember(root, cache, known, fresh, int(now * 1e9))
     read = {**known, **fresh}
     values = {entry.path: _value(entry, read) for entry in entries}
-    size = sum(read[entry.path].stamp.size for entry in files)
-    return ContextDigest(_digest_of(values), values, size, len(files))
+    sizes = [read[entry.path].stamp.size for entry in entries if entry.kind == "file"]
+    return ContextDigest(values, sum(sizes), len(sizes))
+
+
+def _still_there(
+    root: Path, entries: Iterable[Entry], looked: Mapping[str, Known | None]
+) -> Iterator[Entry]:
+    """Leave out files that could not be read any more, and folders that went with them."""
+    for entry in entries:
+        gone = entry.path in looked and looked[entry.path] is None
+        if not gone and (entry.kind != "folder" or os.path.lexists(root / entry.path)):
+            yield entry
 
 
 def _is_known(entry: Entry, known: Mapping[str, Known]) -> bool:
@@ -219,11 +229,6 @@ def _value(entry: Entry, read: Mapping[str, Known]) -> str:
     return f"{entry.mode:o} {entry.device}" if entry.device else f"{entry.mode:o}"
 
 
-def _digest_of(values: Mapping[str, str]) -> str:
-    pairs = (f"{path}\0{value}\0" for path, value in sorted(values.items()))
-    return hashlib.sha256(os.fsencode("".join(pairs))).hexdigest()
-
-
 def _remember(
     root: Path, cache: StatCache, known: Mapping[str, Known], fresh: Mapping[str, Known], now: int
 ) -> None:
@@ -238,12 +243,14 @@ def _remember(
         cache.save({**others, **settled})
 
 
-def _read(root: Path, path: str) -> Known:
-    """Read a file, and once more if it changed meanwhile."""
+def _read(root: Path, path: str) -> Known | None:
+    """Read a file, and once more if it changed meanwhile; None if it has gone."""
     for _ in range(2):
         known = _read_once(root, path)
         if known is not None:
             return known
+    if not os.path.lexists(root / path):
+        return None
     raise ContextChanged(
         f"{path} changed while it was read, twice.",
         f"Build again when it is still, or leave it out: write {pattern_for(path)} "

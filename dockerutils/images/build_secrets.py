@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockerutils.config.words import csv_field
+
 # Where the roots of the system's certificates are, on Debian, Fedora, Alpine and macOS.
 CA_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -83,6 +85,9 @@ def secret_words(secrets: Iterable[BuildSecret]) -> tuple[str, ...]:
     return tuple(word for id_, src in found for word in ("--secret", f"id={id_},{csv_field(src)}"))
 
 
-def csv_field(text: str) -> str:
-    """Quote a field of docker's comma-separated options where it needs it."""
-    return '"{}"'.format(text.replace('"', '""')) if {",", '"'} & {*text} else text
+def is_copy(root: Path) -> bool:
+    """Tell whether pip.conf at a project's root says the same as its template."""
+    try:
+        return (root / PIP_CONF).read_bytes() == (root / TEMPLATE).read_bytes()
+    except OSError:
+        return False

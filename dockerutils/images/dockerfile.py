@@ -9,10 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dockerutils import docker_cli
-from dockerutils.command import Command, Secret, Stdin
+from dockerutils.command import Command, Secret, Stdin, shown_word
 from dockerutils.errors import ProjectError
 from dockerutils.expansion import Expansion
-from dockerutils.images.build_secrets import BuildSecret, known_secrets, secret_words
+from dockerutils.images.build_secrets import (
+    PIP_CONF,
+    TEMPLATE,
+    BuildSecret,
+    known_secrets,
+    secret_words,
+)
 from dockerutils.images.catalogue import Image
 from dockerutils.images.dockerfile_syntax import (
     Dockerfile,
@@ -37,7 +43,7 @@ RESULT_SWITCHES = ("--push", "--load")
 
 
 @dataclass(frozen=True)
-class BuildOptions:
+class OptionWords:
     """The words of docker build options, and what docker's environment has to hold for them."""
 
     words: tuple[str, ...]
@@ -54,8 +60,10 @@ class DockerfileReading:
     folder: Path
     text: str = field(repr=False)
     syntax: Dockerfile
-    options: BuildOptions
+    options: OptionWords
     secrets: tuple[BuildSecret, ...]
+    agent: bool = False  # whether there is an ssh agent to hand on
+    platform: str = ""  # the one that the environment asks docker for
 
     @property
     def place(self) -> Path:
@@ -74,15 +82,21 @@ class DockerfileReading:
         return tuple(str(reference) for reference in (self.image.reference, *stages))
 
     def mentions(self, file: str) -> bool:
-        """Tell whether the Dockerfile names a file, other than as the id of a secret."""
-        return file in SECRET_MOUNT.sub("", self.text)
+        """Tell whether the Dockerfile takes a file from the context's root by its name.
+
+        One that mounts a secret of that name has it from there, wherever else it names it.
+        """
+        if file in self.syntax.secrets:
+            return False
+        named = re.compile(rf"(?<![\w/.-])(?:\./)?{re.escape(file)}(?![\w.-])")
+        return bool(named.search(SECRET_MOUNT.sub("", self.text)))
 
     @property
     def mounted(self) -> Mapping[str, str]:
         """The ids of the secrets that the Dockerfile mounts, and where each comes from."""
         known = {secret.id: str(secret.file or "not found") for secret in self.secrets}
         given = secret_ids(self.options.words)
-        agent = {"ssh": "your ssh agent"} if self.syntax.ssh else {}
+        agent = {"ssh": "your ssh agent" if self.agent else "not found"} if self.syntax.ssh else {}
         others = {
             id_: "build_args" if id_ in given else "not given"
             for id_ in self.syntax.secrets
@@ -93,11 +107,12 @@ class DockerfileReading:
     @property
     def notes(self) -> tuple[str, ...]:
         """Tell which secrets are mounted that this machine does not have."""
+        missing = [(f"the secret {one.id}", one.looked_for) for one in self.secrets if not one.file]
+        if self.syntax.ssh and not self.agent:
+            missing.append(("the ssh agent", "SSH_AUTH_SOCK"))
         return tuple(
-            f"{self.path} mounts the secret {secret.id}, but there is none: looked for"
-            f" {secret.looked_for}."
-            for secret in self.secrets
-            if not secret.file
+            f"{self.path} mounts {what}, but there is none: looked for {where}."
+            for what, where in missing
         )
 
     def details(self, request: BuildRequest, contexts: Contexts) -> Details | None:
@@ -108,10 +123,16 @@ class DockerfileReading:
             f"--build-arg {name}": "not set" if value is None else secret_digest(value)
             for name, value in self.options.arguments.items()
         }
-        others = " ".join(without_arguments(self.options.words))
-        words = {"--target": request.target, **({others: ""} if others else {})}
+        others = tuple(without_arguments(self.options.words))
+        words = {"--target": request.target, "platform": self.platform}
+        if others:
+            words[" ".join(map(shown_word, others))] = secret_digest(" ".join(others))
+        sources = {str(self.path): secret_digest(self.text)}
+        template = self.folder / TEMPLATE
+        if self.mentions(PIP_CONF) and template.is_file():
+            sources[TEMPLATE] = secret_digest(template.read_text("utf-8", "replace"))
         return {
-            "dockerfile": {str(self.path): secret_digest(self.text)},
+            "dockerfile": sources,
             "options": {**words, **arguments},
             "context": contexts.files(self.folder / self.path),
         }
@@ -155,7 +176,7 @@ class DockerfileReading:
 
     def _secret_words(self) -> tuple[str, ...]:
         given = any(word.partition("=")[0] == "--ssh" for word in self.options.words)
-        ssh = ("--ssh", "default") if self.syntax.ssh and not given else ()
+        ssh = ("--ssh", "default") if self.syntax.ssh and self.agent and not given else ()
         return (*secret_words(self.secrets), *ssh)
 
     def _stage_build(self, own: docker_cli.Build) -> tuple[Command, ...]:
@@ -194,7 +215,17 @@ def read_dockerfile(image: Image, expansion: Expansion, request: BuildRequest) -
     known = known_secrets(project.root, Path(project.home), expansion.environ)
     given = secret_ids(options.words)
     mounted = tuple(known[id_] for id_ in syntax.secrets if id_ in known and id_ not in given)
-    return DockerfileReading(image, path, project.root, text, syntax, options, mounted)
+    return DockerfileReading(
+        image=image,
+        path=path,
+        folder=project.root,
+        text=text,
+        syntax=syntax,
+        options=options,
+        secrets=mounted,
+        agent=bool(expansion.environ.get("SSH_AUTH_SOCK")),
+        platform=expansion.environ.get("DOCKER_DEFAULT_PLATFORM", ""),
+    )
 
 
 def secret_ids(words: Sequence[str]) -> set[str]:
@@ -241,7 +272,7 @@ def read_source(path: Path, shown: Path) -> str:
         raise ProjectError(f"{shown}:{line}: holds a byte that is no UTF-8.") from error
 
 
-def build_options(image: Image, expansion: Expansion, request: BuildRequest) -> BuildOptions:
+def build_options(image: Image, expansion: Expansion, request: BuildRequest) -> OptionWords:
     """Expand the configured `build_args` and add the user's `--build-arg`s, which win."""
     words: list[str] = []
     variables: dict[str, Secret] = {}
@@ -260,7 +291,7 @@ def build_options(image: Image, expansion: Expansion, request: BuildRequest) -> 
     for text in request.build_args:
         words += [BUILD_ARG, text]
         arguments |= _argument(text, expansion.environ)
-    return BuildOptions(tuple(words), variables, arguments)
+    return OptionWords(tuple(words), variables, arguments)
 
 
 def without_results(words: tuple[str, ...]) -> tuple[str, ...]:

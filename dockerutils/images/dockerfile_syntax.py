@@ -1,9 +1,9 @@
 """What a Dockerfile names: its stages, the images they stand on or copy from, its build secrets.
 
-A pure, single-pass parser of that one question. It follows BuildKit's own (its packages
-`dockerfile/parser`, `dockerfile/shell` and `dockerfile2llb`), checked against engine 26.1.5.
-It is no linter: what it need not understand it skips, and what only a build can refuse (an
-unknown flag, a COPY from a later stage, a bad reference) is left to the engine.
+A pure, single-pass parser of that, and of which paths of the context a build can see. It follows
+BuildKit's own (its packages `dockerfile/parser`, `dockerfile/shell` and `dockerfile2llb`), checked
+against engine 26.1.5. It is no linter: what it need not understand it skips, and what only a build
+can refuse (an unknown flag, a COPY from a later stage, a bad reference) is left to the engine.
 
 Names inside ONBUILD are no images: a trigger runs in the builds that stand on this one, and its
 `--from` can only name a stage of theirs (BuildKit 0.13 refuses an image there).
@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from dockerutils.images.dockerfile_context import Context, joined, seen_by, seen_by_syntax, sees
 from dockerutils.images.dockerfile_text import (
     SPACE,
     WORD,
@@ -37,6 +38,7 @@ __all__ = [
     "Stage",
     "parse_dockerfile",
     "replace_images",
+    "sees",
 ]
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
@@ -94,13 +96,15 @@ class Dockerfile:
     """The stages, the uses of images that are no stage of it, and what of secrets is mounted.
 
     Uses are in order of appearance, an image that is used twice is there twice; each secret is
-    there once, and as written where its id holds a variable.
+    there once, and as written where its id holds a variable. `context` is what the build can see
+    of its context (`sees`), all stages together: None for all of it.
     """
 
     stages: tuple[Stage, ...]
     images: tuple[ImageUse, ...]
     secrets: tuple[str, ...]
     ssh: bool = False  # whether the agent is mounted
+    context: Context = None
 
     def stage(self, name: str) -> Stage | None:
         """Return the stage that `--target NAME` builds: the last of that name, in any case."""
@@ -116,6 +120,7 @@ def parse_dockerfile(text: str, build_args: Mapping[str, str | None] = _NO_ARGUM
     """
     source = Source(text)
     reading = _Reading(source, build_args)
+    reading.seen.append(seen_by_syntax(text, build_args))
     for instruction in source.instructions():
         reading.take(instruction)
     return reading.result()
@@ -149,6 +154,8 @@ class _Reading:
         self.uses: list[ImageUse] = []
         self.secrets: dict[str, None] = {}
         self.ssh = False
+        self.seen: list[Context] = []
+        self.triggers: list[tuple[int, Context]] = []  # with the stage that has them
         self.readers: dict[str, Callable[[Instruction, int], None]] = {
             "arg": self._arg,
             "from": self._from,
@@ -164,6 +171,8 @@ class _Reading:
             raise DockerfileError(sentence, instruction.line)
         if name in self.readers:
             self.readers[name](instruction, at)
+        if name:
+            self._look(name, instruction, at)
         if "<<" in instruction.text:
             self._heredocs(instruction, name, at)
 
@@ -173,7 +182,24 @@ class _Reading:
             line = max(1, len(self.source.lines) - (not self.source.lines[-1]))
             raise DockerfileError("The Dockerfile has no FROM, so there is nothing to build.", line)
         images = (use for use in self.uses if self._is_image(use))
-        return Dockerfile(tuple(self.stages), tuple(images), tuple(self.secrets), self.ssh)
+        return Dockerfile(
+            tuple(self.stages), tuple(images), tuple(self.secrets), self.ssh, self._context()
+        )
+
+    def _look(self, name: str, instruction: Instruction, at: int) -> None:
+        """Note what an instruction sees of the context, now or as a trigger."""
+        if name != "onbuild":
+            self.seen.append(seen_by(name, instruction.text, at, self.escape))
+            return
+        name, at = instruction.word(at)
+        trigger = seen_by(name, instruction.text, at, "\\")  # read alone, without directives
+        self.triggers.append((len(self.stages) - 1, trigger))
+
+    def _context(self) -> Context:
+        """Join what is seen; the triggers of a stage run in the stages upon it."""
+        parents = {stage.parent for stage in self.stages}
+        run = (context for stage, context in self.triggers if stage in parents)
+        return joined((*self.seen, *run))
 
     def _is_image(self, use: ImageUse) -> bool:
         """Tell whether --from names an image.

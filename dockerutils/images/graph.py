@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from dockerutils.config.problems import closest
 from dockerutils.errors import ProjectError
 from dockerutils.expansion import Expansion
 from dockerutils.images.catalogue import Catalogue, Image
@@ -94,7 +95,15 @@ class Graph:
         if candidates:
             here = ", ".join(str(image.reference) for image in candidates)
             strangers.append(f"{use.place} names {use.name}, but this project builds {here}.")
+        elif self._looks_like_ours(use.name):
+            likely = closest(split_reference(use.name)[0], self.catalogue.siblings) or "."
+            strangers.append(f"{use.place} names {use.name}, no image of this project{likely}")
         return None
+
+    def _looks_like_ours(self, name: str) -> bool:
+        """Tell whether a name has the project's prefix, and nothing stands in for it."""
+        prefix = f"{self.catalogue.project.name}-"
+        return name.startswith(prefix) and "@" not in name and name not in self.substitute
 
     def _candidates(self, name: str) -> tuple[Image, ...]:
         return self.catalogue.siblings.get(split_reference(name)[0], ())

@@ -7,18 +7,16 @@ that module does. Tools run in the project's interpreter, never in ours.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dockerutils.command import Command
+from dockerutils.files import replace_file
 from dockerutils.version.git import (
     UNLOCKED,
     Facts,
@@ -34,6 +32,7 @@ from dockerutils.version.probe import PROBES
 from dockerutils.version.source import HATCH_VCS, VERSIONEER, VersionSource, version_source
 
 VERSION_FILE = "_version.py.bld"
+FOR_EVERY_USER = 0o644  # of an image that gets the file
 
 # versioneer reads the JSON back by these marks when the project is built inside an image.
 VERSIONEER_TEXT = """\
@@ -76,12 +75,27 @@ def refresh_version_file(
 
     Raises `ConfigError` for a broken configuration, `VersionError` where the version is not known.
     """
-    source = version_source(root)
-    if source is None:
+    rendered = _rendered(root, environ, reader)
+    if rendered is None:
         return None
-    rendered = render_version(source, reader, interpreters(root, environ))
     changed = write_version_file(root, rendered.text)
     return Refreshed(rendered.version, changed, rendered.warnings)
+
+
+def upcoming_version(root: Path, environ: Mapping[str, str], reader: Reader) -> str | None:
+    """Give the version that a refresh would write now; None where it would change nothing.
+
+    Nothing is written. Raises what `refresh_version_file` raises.
+    """
+    rendered = _rendered(root, environ, reader)
+    if rendered is None or _is_written(root / VERSION_FILE, rendered.text):
+        return None
+    return rendered.version
+
+
+def _rendered(root: Path, environ: Mapping[str, str], reader: Reader) -> VersionText | None:
+    source = version_source(root)
+    return render_version(source, reader, interpreters(root, environ)) if source else None
 
 
 def interpreters(root: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -115,27 +129,22 @@ def write_version_file(root: Path, text: str) -> bool:
     Raises `VersionError` where the file cannot be written.
     """
     target = root / VERSION_FILE
-    content = text.encode()
+    if _is_written(target, text):
+        return False
     try:
-        with suppress(FileNotFoundError):
-            if target.read_bytes() == content:
-                return False
-        _replace(target, content)
+        replace_file(target, text.encode(), FOR_EVERY_USER)
     except OSError as error:
         raise VersionError(f"{target} cannot be written: {error.strerror}.") from error
     return True
 
 
-def _replace(target: Path, content: bytes) -> None:
-    """Put a file in the place of another, readable for every user of an image that gets it."""
-    number, name = tempfile.mkstemp(prefix=f"{target.name}.", dir=target.parent)
+def _is_written(target: Path, text: str) -> bool:
     try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+        return target.read_bytes() == text.encode()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise VersionError(f"{target} cannot be written: {error.strerror}.") from error
 
 
 # versioneer ---------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ class TestABigContext:
 
         hint = re.compile(r"^# (.*)/ has (.*) of the context; \.dockerignore: (.*)$", re.MULTILINE)
         assert [
-            ("data/[raw]", "190 MB", r"data/\[raw]"),
+            ("data/[raw]", "190 MB", r"data/\[raw\]"),
             ("more stuff", "30 MB", "more stuff"),
         ] == hint.findall(done.err)[:2]
         assert "220 MB" in done.err

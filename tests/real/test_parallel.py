@@ -264,6 +264,21 @@ class TestOnATerminal:
         assert len([line for line in lines if "mounts the secret netrc" in line]) == 1
         assert not [line for line in lines if re.match(r"# \S+ +\d+\.\ds", line)]
 
+    def test_no_more_is_drawn_than_the_terminal_has_lines(
+        self, real_projects: RealProjects, terminals: Terminals
+    ) -> None:
+        """The cursor goes no further up than the top, and what scrolled away would stay."""
+        slow = f"FROM {PYTHON}\nRUN sleep 1 # <project> {{}}\n"
+        project = real_projects.make(
+            {f"docker/image{n}/Dockerfile": slow.format(n) for n in range(6)}
+        )
+
+        child = terminals.open(project.root, "build-image", "all", "-j", "6", size=(5, 100))
+        assert exit_status(child) == 0
+
+        moves = [int(lines) for lines in re.findall(r"\x1b\[(\d+)A", str(child.before))]
+        assert 1 <= max(moves) <= 4
+
 
 class TestAnInterrupt:
     """The words tell the steps' processes, which run in containers of the engine, from others."""

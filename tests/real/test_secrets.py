@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from engines import RealProject, RealProjects
+from own_engines import missing
 from processes import LIMIT, processes_with, read_up_to, wait_until
 from projects import Result
 
@@ -224,8 +226,10 @@ class TestTheSshAgent:
     STEP = "RUN --mount=type=ssh {test} # <project>\n"
 
     @pytest.fixture
-    def agent(self, tmp_path: Path) -> Iterator[str]:
+    def agent(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         """A real one; gives its socket."""
+        if not shutil.which("ssh-agent"):
+            missing(request, "the program ssh-agent is missing.")
         socket = tmp_path / "agent"
         process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
         try:

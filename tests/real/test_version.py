@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import pytest
 from engines import RealProject, RealProjects
+from own_engines import missing
 
 pytestmark = pytest.mark.real
 
@@ -37,8 +39,10 @@ def inside(project: RealProject, image: str = "app") -> str:
 
 
 @pytest.fixture
-def project(real_projects: RealProjects) -> RealProject:
+def project(request: pytest.FixtureRequest, real_projects: RealProjects) -> RealProject:
     """A repository with one commit, tagged v1.2."""
+    if not shutil.which("git"):
+        missing(request, "the program git is missing.")
     made = real_projects.make(FILES)
     git(made, "init", "--quiet")
     git(made, "add", "--all")
@@ -98,9 +102,7 @@ def test_it_is_written_once_for_images_that_are_built_side_by_side(project: Real
     assert ["1.2", "1.2"] == [inside(project, image) for image in ("app", "other")]
 
 
-def test_a_shallow_clone_without_a_tag_is_warned_of(
-    project: RealProject, real_projects: RealProjects
-) -> None:
+def test_a_shallow_clone_without_a_tag_is_warned_of(project: RealProject) -> None:
     git(project, "commit", "--quiet", "--allow-empty", "--message", "second")
     clone = RealProject(project.root.parent / "clone", project.line, project.mark)
     words = ("clone", "--quiet", "--depth", "1", "--no-tags", f"file://{project.root}")

@@ -1,0 +1,49 @@
+"""Files that are written in one step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dockerutils.files import replace_file
+
+
+def test_a_file_is_put_in_the_place_of_another_and_its_folder_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    replace_file(path, b"one")
+    replace_file(path, b"two")
+
+    assert b"two" == path.read_bytes()
+    assert [path] == [*path.parent.iterdir()]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_the_mode_is_the_one_that_is_given(tmp_path: Path, mode: int) -> None:
+    replace_file(tmp_path / "file", b"", mode)
+
+    assert mode == (tmp_path / "file").stat().st_mode & 0o777
+
+
+def test_a_file_is_its_user_s_alone_where_nothing_else_is_said(tmp_path: Path) -> None:
+    replace_file(tmp_path / "file", b"")
+
+    assert 0o600 == (tmp_path / "file").stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_where_it_fails_the_old_file_stays_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    path = tmp_path / "file"
+    replace_file(path, b"old")
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(error):
+        replace_file(path, b"new")
+
+    assert b"old" == path.read_bytes()
+    assert [path] == [*tmp_path.iterdir()]
