@@ -61,6 +61,7 @@ class ProjectContexts:
     cache: StatCache
     digests: dict[Path | None, ContextDigest] = field(default_factory=dict)
     seconds: dict[Path | None, float] = field(default_factory=dict)
+    old: set[Path | None] = field(default_factory=set)  # of the digests, those to be made anew
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def files(self, dockerfile: Path) -> Mapping[str, str]:
@@ -68,20 +69,21 @@ class ProjectContexts:
         root = self.project.root
         key = find_ignore_file(root, dockerfile)
         with self.lock:
-            if key not in self.digests:
+            if key not in self.digests or key in self.old:
                 began = time.monotonic()
                 rules = load_rules(root, dockerfile)
                 self.digests[key] = hash_context(root, rules, self.cache, time.time())
                 self.seconds[key] = time.monotonic() - began
+                self.old.discard(key)
             return without_copy(root, self.digests[key].files)
 
     def forget(self, dockerfile: Path | None = None) -> None:
         """Look again at the next question, of one Dockerfile or of any: files may have changed."""
         with self.lock:
             if dockerfile is None:
-                self.digests.clear()
+                self.old.update(self.digests)
             else:
-                self.digests.pop(find_ignore_file(self.project.root, dockerfile), None)
+                self.old.add(find_ignore_file(self.project.root, dockerfile))
 
     def summaries(self) -> Iterator[str]:
         """Tell how big the contexts are and how long it took to read them."""
@@ -111,11 +113,16 @@ class Freshness:
 
     def inputs(self, node: Node, request: BuildRequest) -> Inputs | None:
         """Give what an image is made from now; None where that cannot be told."""
-        details = node.reading.details(request, self.contexts)
+        details = node.reading.details(request, self.contexts, self._has_triggers(node))
         if details is None:
             return None
         bases = {use.name: self._base(node, use.name) for use in node.reading.uses}
         return make_inputs({"version": {"dockerutils": __version__}, **details, "bases": bases})
+
+    def _has_triggers(self, node: Node) -> bool:
+        """Tell whether an image below has ONBUILD instructions, or may have: it is not known."""
+        facts = [self.facts.get(name) for name in node.below]
+        return any(one is None or one.config.get("OnBuild") for one in facts)
 
     def _base(self, node: Node, name: str) -> str:
         """Digest an image below; one that only the builder knows is told by its name."""

@@ -262,7 +262,7 @@ def test_the_same_version_again_is_no_change(projects: Projects) -> None:
 
 
 def test_another_version_builds(projects: Projects) -> None:
-    session, versions = versioned(projects)
+    session, versions = versioned(projects, "FROM scratch\nCOPY . /\n")
     build_images(session, ("all",), BuildOptions())
     versions.built()
     versions.version = "1.3"

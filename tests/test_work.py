@@ -138,12 +138,12 @@ def test_an_image_by_another_tag_is_another_image(shop: Shop) -> None:
 # Something changed --------------------------------------------------------------------------
 
 
-def test_a_changed_file_builds_what_has_it_in_its_context(shop: Shop) -> None:
+def test_a_changed_file_builds_what_sees_it(shop: Shop) -> None:
     shop.change("docker/tool/Dockerfile.dockerignore", "**\n")
     shop.build()
     shop.change("src/a.py", "changed")
 
-    assert ["shop-base:alice", "shop-app:alice"] == shop.build()
+    assert ["shop-app:alice"] == shop.build()
 
 
 def test_a_file_that_is_left_out_changes_nothing(shop: Shop) -> None:
@@ -503,3 +503,28 @@ def test_a_context_that_is_big_has_hints(shop: Shop, monkeypatch: pytest.MonkeyP
     expected = "# src/ has 1 bytes of the context; .dockerignore: /src\n"
     assert 1 == shop.said.count("of the context; .dockerignore")
     assert expected in shop.said or expected.replace("/src\n", "src\n") in shop.said
+
+
+def test_an_image_that_copies_nothing_is_fresh_whatever_changes(shop: Shop) -> None:
+    shop.build("base")
+    shop.change("src/a.py", "changed")
+
+    assert [] == shop.build("base")
+
+
+def test_a_trigger_below_may_see_every_file(shop: Shop) -> None:
+    shop.workshop.there["python:3"] = ImageFacts("p1", ("p1",), {"OnBuild": ["COPY . /app"]})
+    shop.build("base")
+    shop.change("src/a.py", "changed")
+
+    assert ["shop-base:alice"] == shop.build("base")
+
+
+def test_a_link_in_what_is_copied_may_lead_to_every_file(shop: Shop) -> None:
+    shop.change("docker/app/Dockerfile", "FROM shop-base\nCOPY src/link /x\n")
+    (shop.root / "src" / "link").symlink_to("../other")
+    shop.change("other", "1")
+    shop.build("app")
+    shop.change("other", "2")
+
+    assert ["shop-app:alice"] == shop.build("app")

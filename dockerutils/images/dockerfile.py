@@ -20,6 +20,7 @@ from dockerutils.images.build_secrets import (
     secret_words,
 )
 from dockerutils.images.catalogue import Image
+from dockerutils.images.dockerfile_context import may_follow, sees
 from dockerutils.images.dockerfile_syntax import (
     Dockerfile,
     DockerfileError,
@@ -31,6 +32,7 @@ from dockerutils.images.inputs import secret_digest
 from dockerutils.images.recipe import BuildRequest, Contexts, Details, NamedImage
 from dockerutils.naming import Reference
 
+LINK = "12"  # how the mode of a symbolic link begins, in octal digits
 SED_SPECIAL = re.compile(r"[\\/.*\[\]^$&]")
 # What names a secret's file, or nothing: mounts, the place where they are by default, comments.
 SECRET_MOUNT = re.compile(r"--mount=\S*\btype=secret\S*|/run/secrets/\S+|^[ \t]*#.*", re.MULTILINE)
@@ -115,7 +117,7 @@ class DockerfileReading:
             for what, where in missing
         )
 
-    def details(self, request: BuildRequest, contexts: Contexts) -> Details | None:
+    def details(self, request: BuildRequest, contexts: Contexts, whole: bool) -> Details | None:
         """Give the Dockerfile, the context, the options; None with contexts from elsewhere."""
         if any(word.partition("=")[0] == "--build-context" for word in self.options.words):
             return None
@@ -134,8 +136,19 @@ class DockerfileReading:
         return {
             "dockerfile": sources,
             "options": {**words, **arguments},
-            "context": contexts.files(self.folder / self.path),
+            "context": self._seen(contexts, whole),
         }
+
+    def _seen(self, contexts: Contexts, whole: bool) -> Mapping[str, str]:
+        """Give those files of the context that the build can see."""
+        seen = self.syntax.context
+        if seen == () and not whole:
+            return {}
+        files = contexts.files(self.folder / self.path)
+        links = (path for path, value in files.items() if value.startswith(LINK))
+        if whole or seen is None or any(may_follow(seen, path) for path in links):
+            return files
+        return {path: value for path, value in files.items() if sees(seen, path)}
 
     def commands(self, request: BuildRequest, stand_ins: Mapping[str, str]) -> tuple[Command, ...]:
         """Build the image, then its stage `builder` under a name of its own.

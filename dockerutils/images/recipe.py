@@ -71,8 +71,11 @@ class Reading(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What a user should know of it before the build."""
 
-    def details(self, request: BuildRequest, contexts: Contexts) -> Details | None:
-        """Give what it is made from, part by part; None where that cannot be told."""
+    def details(self, request: BuildRequest, contexts: Contexts, whole: bool) -> Details | None:
+        """Give what it is made from, part by part; None where that cannot be told.
+
+        `whole` says that an image below may look at any file of the context.
+        """
 
     def commands(self, request: BuildRequest, stand_ins: Mapping[str, str]) -> tuple[Command, ...]:
         """Give the commands that make it; `stand_ins` are taken for images that it names."""
