@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 STEP = re.compile(r"#(?P<number>\d+) (?P<text>.*)")
@@ -64,11 +63,3 @@ class Progress:
     def summary(self) -> str:
         """Tell how much came from the cache: `5 of 7 steps cached`."""
         return f"{len(self.cached)} of {len(self.counted)} steps cached"
-
-
-def fed(lines: Iterable[str]) -> Progress:
-    """Give the state after these lines."""
-    progress = Progress()
-    for line in lines:
-        progress.feed(line)
-    return progress

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
-from dockerutils.progress import TAIL, Progress, fed
+from dockerutils.progress import TAIL, Progress
+
+
+def fed(lines: Iterable[str]) -> Progress:
+    progress = Progress()
+    for line in lines:
+        progress.feed(line)
+    return progress
+
 
 HEAD = """\
 #0 building with "default" instance using docker driver

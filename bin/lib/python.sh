@@ -44,13 +44,13 @@ holds() { [ "$(cat "$venv/made-of" 2>/dev/null)" = "$1" ] && "$venv/bin/python" 
 
 new_venv() {
   find_python
-  say "$python -m venv .cache/venv"
+  say "$python -m venv ${venv#"$root"/}"
   rm -rf "$venv"
   "$python" -m venv "$venv" || die "no virtual environment could be made in $venv; what Python said is above."
 }
 
 install_copy() {
-  say "pip install . (into .cache/venv)"
+  say "pip install . (into ${venv#"$root"/})"
   in_clean_build_folder "$venv/bin/pip" install --quiet --disable-pip-version-check "$root" >&2 ||
     die "pip could not install dockerutils; what it said is above."
 }
@@ -58,7 +58,7 @@ install_copy() {
 install_editable() {
   local pip=("$venv/bin/pip" install --quiet --disable-pip-version-check) uv=$venv/bin/uv
   local what=(--editable "$root" --group "$root/pyproject.toml:dev")
-  say "the package, editable, and its development tools (into .cache/venv)"
+  say "the package, editable, and its development tools (into ${venv#"$root"/})"
   [ -x "$uv" ] || "${pip[@]}" uv >&2 || say "uv could not be installed; pip will do, slowly"
   if [ -x "$uv" ]; then
     uv_like_pip

@@ -30,9 +30,10 @@ three places, which mean the same; more than one of them is an error:
 - In run settings `{project_root}`, `{project}`, `{user}` and `{home}` are replaced; other braces
   are literal.
 - `$NAME` and `${NAME}` come from the environment, one that is not set is an error; `$$` is a
-  dollar sign. The value of a variable that is set from the environment goes to docker through its
-  environment, never through a command line. (`PATH`, `HOME`, proxies and docker's own variables
-  are the exception: docker itself reads those.)
+  dollar sign. A variable of a container or a build that gets its value from the environment gets it
+  through docker's environment, never through a command line. (`PATH`, `HOME` and the places that
+  docker reads itself, such as `DOCKER_HOST`, are the exception.) Elsewhere, in `cmd`, `volumes` or
+  `args`, the value has to stand on docker's command line; printed, it stays a name.
 - A `.cfg` is read by Python's configparser: `[DEFAULT]` holds for every section, `%(key)s` is
   replaced, `%%` is a percent sign, indented lines continue a value, and keys keep their case. An
   unknown key or section is passed over with a warning.

@@ -16,14 +16,6 @@ FORM = "1"  # of the label; another one is another version's, and never equal
 DIGITS = 12  # of a part's digest in the label: 48 bits
 OUR_LABELS = "dockerutils."
 
-PARTS: Mapping[str, str] = {
-    "version": "dockerutils itself",
-    "dockerfile": "the Dockerfile",
-    "context": "files of the context",
-    "options": "the build's arguments and options",
-    "bases": "an image below",
-}
-
 
 @dataclass(frozen=True)
 class Inputs:
