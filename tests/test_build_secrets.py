@@ -113,15 +113,14 @@ def test_an_agent_that_build_args_give_is_not_passed_again(projects: Projects, g
 
 
 def test_pip_conf_is_the_first_of_its_places(tmp_path: Path) -> None:
-    home, own = tmp_path / "home", tmp_path / "own.conf"
+    home = tmp_path / "home"
     places = [
         tmp_path / "pip.conf",
         tmp_path / "pip.conf.template",
-        own,
         tmp_path / "xdg/pip/pip.conf",
         home / ".pip/pip.conf",
     ]
-    environ = {"PIP_CONFIG_FILE": str(own), "XDG_CONFIG_HOME": str(tmp_path / "xdg")}
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}
     for place in places:
         write(place)
     found = []
@@ -130,6 +129,19 @@ def test_pip_conf_is_the_first_of_its_places(tmp_path: Path) -> None:
         place.unlink()
 
     assert places == found
+
+
+def test_a_pip_configuration_that_is_named_is_the_only_one(tmp_path: Path) -> None:
+    write(tmp_path / "home/.pip/pip.conf")
+    own = write(tmp_path / "own.conf")
+
+    def found(name: str) -> Path | None:
+        return known_secrets(tmp_path, tmp_path / "home", {"PIP_CONFIG_FILE": name})[
+            "pip.conf"
+        ].file
+
+    assert own == found(str(own))
+    assert found("/dev/null") is None
 
 
 def test_pip_conf_is_looked_for_in_the_config_folder_of_the_home(tmp_path: Path) -> None:
@@ -147,12 +159,11 @@ def test_a_bundle_that_the_user_chose_comes_before_the_systems(tmp_path: Path, n
     assert own == known_secrets(tmp_path, tmp_path, {name: str(own)})["ca"].file
 
 
-def test_the_systems_bundle_is_used_where_the_chosen_one_is_missing(
-    tmp_path: Path, machine: Path
-) -> None:
-    environ = {"SSL_CERT_FILE": str(tmp_path / "gone.crt"), "PIP_CERT": ""}
+def test_the_systems_bundle_is_used_only_where_none_is_named(tmp_path: Path, machine: Path) -> None:
+    environ = {"SSL_CERT_FILE": str(tmp_path / "gone.crt")}
 
-    assert machine == known_secrets(tmp_path, tmp_path, environ)["ca"].file
+    assert machine == known_secrets(tmp_path, tmp_path, {"PIP_CERT": ""})["ca"].file
+    assert known_secrets(tmp_path, tmp_path, environ)["ca"].file is None
 
 
 def test_the_file_that_netrc_names_comes_before_the_homes(tmp_path: Path) -> None:
@@ -163,13 +174,11 @@ def test_the_file_that_netrc_names_comes_before_the_homes(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("place", ["x" * 5000, "folder"])
-def test_a_place_that_cannot_hold_a_file_is_passed_over(
-    tmp_path: Path, machine: Path, place: str
-) -> None:
+def test_a_place_that_cannot_hold_a_file_holds_none(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
     environ = {"SSL_CERT_FILE": str(tmp_path / place)}
 
-    assert machine == known_secrets(tmp_path, tmp_path, environ)["ca"].file
+    assert known_secrets(tmp_path, tmp_path, environ)["ca"].file is None
 
 
 def test_a_relative_place_is_where_the_user_is(
@@ -204,7 +213,7 @@ def test_a_mounted_secret_that_is_nowhere_is_warned_of(projects: Projects) -> No
 
     assert (
         "# warning: docker/app/Dockerfile mounts the secret netrc, but there is none: looked for"
-        " ~/.netrc, or the file that NETRC names.\n" in text
+        " the file that NETRC names, else ~/.netrc.\n" in text
     )
 
 

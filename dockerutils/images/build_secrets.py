@@ -39,8 +39,11 @@ def known_secrets(root: Path, home: Path, environ: Mapping[str, str]) -> dict[st
             (root / PIP_CONF, root / TEMPLATE, *pip_files(home, environ)),
             f"{PIP_CONF} or {TEMPLATE} at the project's root, or your own pip configuration",
         ),
-        "ca": (ca_files(environ), "a CA bundle (SSL_CERT_FILE, or the system's)"),
-        "netrc": (netrc_files(home, environ), "~/.netrc, or the file that NETRC names"),
+        "ca": (
+            ca_files(environ),
+            "the CA bundle that SSL_CERT_FILE and its like name, else the system's",
+        ),
+        "netrc": (netrc_files(home, environ), "the file that NETRC names, else ~/.netrc"),
     }
     return {
         name: BuildSecret(name, next(filter(is_file, files), None), looked_for)
@@ -57,25 +60,24 @@ def is_file(path: Path) -> bool:
 
 
 def pip_files(home: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Give the places of pip's own configuration, the nearest first."""
+    """Give the places of pip's own configuration, the nearest first; one that is named is all."""
     if environ.get("PIP_CONFIG_FILE"):
         yield Path(environ["PIP_CONFIG_FILE"])
+        return
     yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip/pip.conf"
     yield home / ".pip/pip.conf"
     yield Path("/etc/pip.conf")
 
 
 def ca_files(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Give the places of a bundle of certificates, those that the user chose first."""
-    yield from (Path(environ[name]) for name in CA_VARIABLES if environ.get(name))
-    yield from (Path(path) for path in CA_BUNDLES)
+    """Give the places of a bundle of certificates: those that are named, else the system's."""
+    named = [Path(environ[name]) for name in CA_VARIABLES if environ.get(name)]
+    yield from named or map(Path, CA_BUNDLES)
 
 
 def netrc_files(home: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Give the places of the file with logins."""
-    if environ.get("NETRC"):
-        yield Path(environ["NETRC"])
-    yield home / ".netrc"
+    """Give the place of the file with logins."""
+    yield Path(environ["NETRC"]) if environ.get("NETRC") else home / ".netrc"
 
 
 def secret_words(secrets: Iterable[BuildSecret]) -> tuple[str, ...]:

@@ -188,7 +188,7 @@ class TestASecretThatIsMissing:
         done = project.build("app")
 
         assert done.err.count("# warning: docker/app/Dockerfile mounts the secret netrc") == 1
-        assert "~/.netrc, or the file that NETRC names" in done.err
+        assert "the file that NETRC names, else ~/.netrc" in done.err
         assert project.has("app")
         assert "netrc" in project("show", "app").out
 
