@@ -59,13 +59,14 @@ def pip_conf(session: Session, nodes: Sequence[Node], folder: Path) -> Iterator[
         yield
     else:
         with shared(folder / f"{PIP_CONF}.lock") as lock:
-            if make_copy(root, folder):
+            made = make_copy(root, folder)
+            if made:
                 session.terminal.note(f"{PIP_CONF} is a copy of {TEMPLATE} while images are built.")
             try:
                 yield
             finally:
                 if is_last(lock):
-                    remove_copy(root, folder)
+                    remove_copy(root, folder, made)
 
 
 def print_copying(session: Session) -> None:
@@ -101,11 +102,12 @@ def make_copy(root: Path, folder: Path) -> bool:
     return True
 
 
-def remove_copy(root: Path, folder: Path) -> None:
+def remove_copy(root: Path, folder: Path, made: bool) -> None:
     """Remove the copy that a build made, unless somebody has put his own in its place."""
-    if is_copy(root) and marker(folder).exists():
+    if is_copy(root) and (made or marker(folder).exists()):
         (root / PIP_CONF).unlink(missing_ok=True)
-    marker(folder).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        marker(folder).unlink(missing_ok=True)
 
 
 def marker(folder: Path) -> Path:

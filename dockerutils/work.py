@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TextIO
 
 from dockerutils import docker_cli
 from dockerutils.board import Board
+from dockerutils.build_log import Log
 from dockerutils.command import Command
 from dockerutils.context.tree import ContextChanged
 from dockerutils.errors import (
@@ -312,36 +309,6 @@ def check_tags(nodes: Iterable[Node]) -> None:
                     f"{owner} and {node.image.name} would both make {tag}.",
                     "Rename a folder or the stage `builder`, or give one of them a `name`.",
                 )
-
-
-class Log:
-    """The file that keeps a build's output. A disk that is full costs the log, not the build."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file: TextIO | None = None
-
-    def __enter__(self) -> Log:
-        # Its own until it is whole: two builds of a project at once do not mix their lines.
-        with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, _ = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")
-            self.file = os.fdopen(handle, "w", encoding="utf-8", errors="replace")
-            self.own = Path(_)
-        return self
-
-    def write(self, text: str) -> None:
-        """Keep a line."""
-        with contextlib.suppress(OSError, ValueError):
-            if self.file:
-                self.file.write(text)
-
-    def __exit__(self, *_: object) -> None:
-        if self.file:
-            with contextlib.suppress(OSError):
-                self.file.close()
-            with contextlib.suppress(OSError):
-                self.own.replace(self.path)
 
 
 def logged(follow: Follow, board: Board, log: Log, line: Callable[[Command], str]) -> Execute:

@@ -20,7 +20,7 @@ LAYERS = tuple(
     tuple(line.split())
     for line in """
     errors  command  terminal  naming  progress  schedule  files
-    runner  docker_cli  board
+    runner  docker_cli  board  build_log
     engine
     version.git  version.probe
     version.source

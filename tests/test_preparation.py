@@ -19,13 +19,19 @@ from dockerutils.build import build_images
 from dockerutils.build_options import BuildOptions
 from dockerutils.command import Command
 from dockerutils.errors import CommandFailed, ConfigError, Interrupted
+from dockerutils.images.catalogue import Catalogue
+from dockerutils.images.recipe import Node
+from dockerutils.images.recipes import open_graph
+from dockerutils.preparation import make_copy, pip_conf
 from dockerutils.runner import Answer, DryRunner
 from dockerutils.session import Session
 from dockerutils.version.git import VersionError
+from dockerutils.why import explain_image
 
 # pip.conf from its template --------------------------------------------------------------------
 
 TEXT = "[global]\nindex-url = x\n"
+EVERYTHING = "FROM scratch\nCOPY . /\nCOPY pip.conf /\n"
 COPIES = {
     "docker/app/Dockerfile": "FROM scratch\nCOPY pip.conf /etc/\n",
     "pip.conf.template": TEXT,
@@ -315,3 +321,89 @@ def test_a_dry_run_prints_genversion_where_there_is_a_version_tool(
 
     assert configured == ("\ndockerutils genversion\ndocker build " in script)
     assert not (watching.root / "_version.py.bld").exists()
+
+
+def nodes_of(session: Session) -> list[Node]:
+    return [open_graph(Catalogue(session.project), session.environ).node("app")]
+
+
+def test_the_last_of_two_builds_at_once_removes_pip_conf(
+    projects: Projects, tmp_path: Path
+) -> None:
+    session, watching = opened(projects, COPIES)
+    copy = watching.root / "pip.conf"
+    with pip_conf(session, nodes_of(session), tmp_path / "cache"):
+        with pip_conf(session, nodes_of(session), tmp_path / "cache"):
+            assert copy.exists()
+        assert copy.exists()
+
+    assert not copy.exists()
+
+
+def test_a_copy_that_a_killed_build_left_is_removed_by_the_next(
+    projects: Projects, tmp_path: Path
+) -> None:
+    session, watching = opened(projects, COPIES)
+    make_copy(watching.root, tmp_path)
+    with pip_conf(session, nodes_of(session), tmp_path):
+        assert (watching.root / "pip.conf").exists()
+
+    assert not (watching.root / "pip.conf").exists()
+
+
+def test_what_somebody_put_in_the_place_of_the_copy_stays(
+    projects: Projects, tmp_path: Path
+) -> None:
+    session, watching = opened(projects, COPIES)
+    with pip_conf(session, nodes_of(session), tmp_path):
+        (watching.root / "pip.conf").write_text("mine")
+
+    assert "mine" == (watching.root / "pip.conf").read_text()
+
+
+def test_a_folder_that_cannot_be_written_does_not_keep_the_copy(
+    projects: Projects, tmp_path: Path
+) -> None:
+    session, watching = opened(projects, COPIES)
+    (tmp_path / "file").write_text("")
+    with pip_conf(session, nodes_of(session), tmp_path / "file" / "cache"):
+        assert (watching.root / "pip.conf").exists()
+
+    assert not (watching.root / "pip.conf").exists()
+
+
+def test_why_sees_no_change_where_the_copy_is_gone(projects: Projects) -> None:
+    session, _ = opened(projects, {**COPIES, "docker/app/Dockerfile": EVERYTHING})
+    build_images(session, ("app",), BuildOptions())
+    explain_image(session, "app", as_json=False)
+
+    assert "app is up to date" in session.terminal.out.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_script_of_a_dry_run_removes_the_copy_whatever_happens(projects: Projects) -> None:
+    root = projects.make(COPIES)
+    session, _ = fake_session(root)
+    out = io.StringIO()
+    terminal = dataclasses.replace(session.terminal, out=out)
+    dry = dataclasses.replace(
+        session, terminal=terminal, dry=True, runner=DryRunner(terminal, root)
+    )
+    build_images(dry, ("app",), BuildOptions())
+    script = out.getvalue().replace("docker build", "false")
+    ended = subprocess.run(["sh"], input=script, text=True, cwd=root, capture_output=True)
+
+    assert 1 == ended.returncode
+    assert not (root / "pip.conf").exists()
+
+
+def test_a_secret_mount_of_pip_conf_needs_no_copy_whatever_else_names_it(
+    projects: Projects,
+) -> None:
+    text = (
+        "FROM scratch\nCOPY . /\n"
+        "RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf PIP_CONFIG_FILE=/etc/pip.conf x\n"
+    )
+    session, watching = opened(projects, {**COPIES, "docker/app/Dockerfile": text})
+    build_images(session, ("app",), BuildOptions())
+
+    assert [None] == watching.seen

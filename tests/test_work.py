@@ -14,11 +14,12 @@ from fakes import Workshop, fake_session, said
 from projects import Projects
 
 from dockerutils.build import build_images, work_options
+from dockerutils.build_log import Log
 from dockerutils.build_options import BuildOptions
 from dockerutils.command import Command
 from dockerutils.context.tree import ContextChanged
 from dockerutils.engine import ImageFacts
-from dockerutils.errors import CommandFailed
+from dockerutils.errors import CommandFailed, ConfigError
 from dockerutils.freshness import ProjectContexts
 from dockerutils.images.inputs import LABEL, read_label
 from dockerutils.session import Session
@@ -528,3 +529,58 @@ def test_a_link_in_what_is_copied_may_lead_to_every_file(shop: Shop) -> None:
     shop.change("other", "2")
 
     assert ["shop-app:alice"] == shop.build("app")
+
+
+def test_an_image_whose_post_script_failed_is_built_again(shop: Shop) -> None:
+    shop.change("docker/dockerutils.cfg", "[app]\npost_build_script=check\n")
+    shop.workshop.statuses = {"sh -c check": 4}
+    with pytest.raises(CommandFailed):
+        shop.build("app")
+    shop.workshop.statuses = {}
+    shop.workshop.commands.clear()
+
+    assert ["shop-app:alice"] == shop.build("app")
+    assert [] == shop.build("app")
+
+
+def test_a_fault_of_one_image_leaves_the_others_alone(shop: Shop) -> None:
+    shop.change("docker/app/Dockerfile.dockerignore", "[\n")
+    with pytest.raises(CommandFailed) as caught:
+        shop.build()
+
+    assert "app (failed)" in caught.value.message
+    assert "shop-tool:alice" in shop.workshop.there
+
+
+def test_another_platform_builds(shop: Shop) -> None:
+    shop.build("app")
+    shop.environ = {"DOCKER_DEFAULT_PLATFORM": "linux/arm64"}
+
+    assert ["shop-app:alice"] == shop.build("app")
+
+
+def test_a_substitute_that_nothing_names_is_told(shop: Shop) -> None:
+    shop.change("docker/dockerutils.cfg", "[dockerutils]\nsubstitute=pyton:3=x:3\n")
+    shop.build("base")
+
+    expected = (
+        "# warning: no Dockerfile names pyton:3, which has a substitute; did you mean `python:3`?"
+    )
+    assert expected in shop.said
+
+
+def test_two_images_with_one_tag_are_refused(shop: Shop) -> None:
+    (shop.root / "docker/tool-builder").mkdir()
+    shop.change("docker/tool-builder/Dockerfile", "FROM scratch\n")
+    with pytest.raises(ConfigError, match="would both make shop-tool-builder:alice"):
+        shop.build()
+
+
+def test_a_disk_that_is_full_costs_the_log_and_nothing_else(tmp_path: Path) -> None:
+    with Log(tmp_path / "app.log") as log:
+        assert log.file
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, log.file.fileno())
+        os.close(full)
+        log.write("a line\n" * 10_000)
+        log.write("another\n")
