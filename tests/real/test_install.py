@@ -14,7 +14,7 @@ import pytest
 pytestmark = pytest.mark.real
 
 CHECKOUT = Path(__file__).parent.parent.parent
-COMMANDS = {"dockerutils", "build-image", "run-image"}
+COMMANDS = {"dockerutils", "build-image", "run-image", "genversion"}
 NOT_COPIED = shutil.ignore_patterns(".git", ".cache", "*_cache", "__pycache__", "*.egg-info")
 
 
