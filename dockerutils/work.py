@@ -66,6 +66,7 @@ class Work:
     ailment: EngineError | None = None
     board: Board | None = None  # while images are built side by side
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    stood_upon: frozenset[str] = frozenset()  # images that others of this run stand on
 
     def needed(self) -> list[Node]:
         """Give what is to be looked at, bases first: the requested images, and of the siblings
@@ -92,6 +93,7 @@ class Work:
         An image below which one failed is passed over; an engine that cannot work fails the rest.
         """
         needs = {node.image.name: node.bases for node in nodes}
+        self.stood_upon = frozenset(base for bases in needs.values() for base in bases)
         if min(self.options.jobs, width(needs)) > 1 and not self.session.dry:
             self._build_side_by_side(needs)
         else:
@@ -231,13 +233,16 @@ class Work:
 
     def _settled(self, node: Node, inputs: Inputs | None) -> bool:
         """Learn what the image is, for those above it; tell whether its files stood still."""
-        self._learn(node.reading.tags)
+        if node.image.name in self.stood_upon:
+            self._learn(node.reading.tags)
         moved = inputs is not None and self._has_moved(node, inputs)
         if moved:
             self._warn(f"files changed while {node.image.name} was built; build it once more.")
         return not moved
 
     def _keep(self, node: Node, inputs: Inputs | None, because: list[str], trusted: bool) -> None:
+        if not trusted:
+            self._learn(node.reading.tags)
         if inputs is not None:
             self.freshness.keep(node, inputs, because, trusted)
 
