@@ -282,7 +282,14 @@ class Work:
         named = self._named(node)
         forced = self.options.force_bases and bool(node.image.settings.pull_FROM_on_force)
         pull = forced or (self.options.pull and named)
-        return replace(self.options.request, pull=pull, target=self.options.target if named else "")
+        # A style that the environment asks for could not be read beside other builds.
+        styled = self.board is not None and "BUILDKIT_PROGRESS" in self.session.environ
+        return replace(
+            self.options.request,
+            pull=pull,
+            target=self.options.target if named else "",
+            verbose=self.options.request.verbose or styled,
+        )
 
     def _named(self, node: Node) -> bool:
         return node.image.name in self.requested

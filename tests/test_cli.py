@@ -297,7 +297,8 @@ def test_an_error_speaks_with_the_name_of_the_command(
 
 
 def test_a_folder_that_is_gone_is_no_traceback(tmp_path: Path, environ: dict[str, str]) -> None:
-    script = f"mkdir gone; cd gone; rmdir ../gone; exec {sys.executable} -P -m dockerutils ps"
+    command = Path(sys.executable).with_name("dockerutils")
+    script = f"mkdir gone; cd gone; rmdir ../gone; exec {command} ps"
     done = subprocess.run(
         ["sh", "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True
     )

@@ -170,7 +170,8 @@ def test_a_field_is_quoted_where_it_has_to_be(text: str, field: str) -> None:
     assert field == csv_field(text)
 
 
-@given(st.lists(st.text(), min_size=2))
+# A NUL can be in no word of a command, and the csv of Python 3.10 takes none.
+@given(st.lists(st.text(st.characters(exclude_characters="\0")), min_size=2))
 def test_fields_are_read_as_they_were(fields: list[str]) -> None:
     line = ",".join(map(csv_field, fields))
 
