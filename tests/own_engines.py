@@ -104,9 +104,11 @@ def unpack_old(request: pytest.FixtureRequest, folder: Path) -> None:
     """Download the packages, and unpack them beside what is kept; nothing is installed."""
     if os.getuid() or not (shutil.which("apt-get") and shutil.which("runc", path=SBIN)):
         missing(request, "Docker 20.10 needs root, Debian and runc.")
-    got = subprocess.run(
-        ["apt-get", "-q", "download", *OLD_PACKAGES], cwd=folder, capture_output=True, text=True
-    )
+    download = ["apt-get", "-q", "download", *OLD_PACKAGES]
+    got = subprocess.run(download, cwd=folder, capture_output=True, text=True)
+    if got.returncode:  # a machine that has never asked what there is
+        subprocess.run(["apt-get", "-q", "update"], capture_output=True)
+        got = subprocess.run(download, cwd=folder, capture_output=True, text=True)
     if got.returncode:
         missing(request, f"Docker 20.10 cannot be downloaded from Debian bookworm: {got.stderr}")
     OLD.parent.mkdir(exist_ok=True)

@@ -73,7 +73,7 @@ def test_a_signal_ends_every_process_of_a_parallel_build(
     bench.docker(f"{BEGUN}sleep {mark}\necho never")
     with started(bench.root, bench.environ, "build-image", "all", "-j", "2") as process:
         both_begin(bench)
-        assert 2 == len(processes_with(mark))
+        wait_until("both sleep", lambda: len(processes_with(mark)) == 2)
         process.send_signal(number)
         _, said = process.communicate(timeout=50)
 

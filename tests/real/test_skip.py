@@ -380,7 +380,7 @@ class TestAnEngineThatIsRestarted:
     def project(self, real_projects: RealProjects, engine: OwnEngine) -> RealProject:
         slow = (
             "FROM python:3.11-slim\nARG WAIT\n"
-            'RUN [ -z "$WAIT" ] || { echo now-$WAIT-waits; sleep 4321; } # <project>\n'
+            'RUN [ -z "$WAIT" ] || { echo now-$WAIT-waits; sleep 120; } # <project>\n'
         )
         files = {f"docker/{name}/Dockerfile": slow for name in ("left", "right")}
         return real_projects.make(files).having(DOCKER_HOST=engine.host)
