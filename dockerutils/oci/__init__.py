@@ -1,0 +1,1 @@
+"""Layers as values: tar streams, digests, configs, manifests, archives, registries."""

@@ -1,0 +1,1 @@
+"""The registry client: the OCI distribution protocol, with docker's own credentials."""
