@@ -1,0 +1,1 @@
+"""A virtualenv, read and made into layers."""
