@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from dockerutils.command import Command
+from dockerutils.command import Command, printed_line
 from dockerutils.errors import CommandFailed, DockerutilsError, EngineError, Interrupted
+from dockerutils.pipes import DRAINING, Dialogue, Gatherer, Reader, feed, opened, takes
+from dockerutils.signals import caught_signals
 from dockerutils.terminal import Terminal
 
-DRAINING = 1.0  # seconds that the output of a process may outlive it
+
+@dataclass(frozen=True)
+class Plan:
+    """What a process's streams are, ours where None, and whether the terminal's keys reach it."""
+
+    stdin: int | None = None
+    stdout: int | None = None
+    stderr: int | None = None
+    apart: bool = False
+
+
+SHOWN = Plan()
+ASKED = Plan(subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
+FOLLOWED = Plan(subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT, apart=True)
+FED = Plan(subprocess.PIPE, subprocess.PIPE, subprocess.PIPE, apart=True)
+READ = Plan(subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE, apart=True)
+HELD = Plan(subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)  # it may ask on the terminal
 
 
 @dataclass(frozen=True)
@@ -31,15 +47,44 @@ class Answer:
     errors: str
 
 
-Follow = Callable[[Command, Callable[[str], None]], None]
-"""Runs a command in the calling thread and hands its lines over as they come; not printed.
+class Pipes(Protocol):
+    """Processes that are fed, or read from, while they run. None of them is printed."""
 
-Raises `CommandFailed`, and `Interrupted` once the user has ended what runs side by side.
-"""
+    def write(self, command: Command, chunks: Iterable[bytes]) -> Answer:
+        """Feed a process, which may end before it has read all; no status is an error."""
+
+    def stream(self, command: Command) -> AbstractContextManager[BinaryIO]:
+        """Read what a process writes; raise `CommandFailed` at its end if it fails."""
 
 
-class Runner(Protocol):
+class Crew(Pipes, Protocol):
+    """What runs side by side, in several threads, and is ended as one.
+
+    All raise `Interrupted` once the user has ended it.
+    """
+
+    def follow(self, command: Command, take: Callable[[str], None]) -> None:
+        """Run a command and hand its lines over as they come; raise `CommandFailed`."""
+
+    def converse(self, command: Command) -> AbstractContextManager[Dialogue]:
+        """Talk with a process, line by line, for as long as the `with` lasts."""
+
+    def check(self) -> None:
+        """Do nothing until the user ends it."""
+
+
+class Asks(Protocol):
+    """What questions are put to."""
+
+    def read(self, command: Command) -> Answer:
+        """Ask a question that changes nothing: not printed, and no status is an error."""
+
+
+class Runner(Asks, Protocol):
     """Runs commands. The dry runner and the recording one of the tests are the same kind."""
+
+    def having(self, variables: Mapping[str, str]) -> Runner:
+        """Give one whose commands have more in their environment, which is not printed."""
 
     def run(self, command: Command) -> None:
         """Print and run to the end; raise `CommandFailed` or `Interrupted` if it does not."""
@@ -47,11 +92,11 @@ class Runner(Protocol):
     def hand_over(self, command: Command) -> int:
         """Print, give the terminal to the command, and return its exit status, whatever it is."""
 
-    def read(self, command: Command) -> Answer:
-        """Ask a question that changes nothing: not printed, and no status is an error."""
+    def side_by_side(self, by_main: bool = False) -> AbstractContextManager[Crew]:
+        """Run commands in several threads; signals end them all and come out as `Interrupted`.
 
-    def side_by_side(self) -> AbstractContextManager[Follow]:
-        """Run commands in several threads; signals end them all and come out as `Interrupted`."""
+        `by_main` says that the main thread runs them: a signal ends what it waits for as well.
+        """
 
     def line(self, command: Command) -> str:
         """Give a command as it is printed here."""
@@ -65,6 +110,10 @@ class ShellRunner:
     environ: Mapping[str, str]
     here: Path
     verbose: bool = False
+
+    def having(self, variables: Mapping[str, str]) -> ShellRunner:
+        """Give one whose commands have more in their environment, which is not printed."""
+        return replace(self, environ={**self.environ, **variables})
 
     def run(self, command: Command) -> None:
         """Print and run to the end; raise `CommandFailed` or `Interrupted` if it does not."""
@@ -83,72 +132,48 @@ class ShellRunner:
         """Ask a question that changes nothing; it is shown only when we are verbose."""
         if self.verbose:
             self.terminal.note(f"asked: {command}")
-        process = self._start(command, stdin=subprocess.DEVNULL, pipe=True)
-        output, errors = process.communicate()
+        process = self.start(command, ASKED)
+        output, errors = process.communicate(command.stdin.text if command.stdin else None)
         return Answer(exit_status(process), output, errors)
 
     def _attend(self, command: Command) -> tuple[int, list[int]]:
         self.terminal.command(printed_line(command, self.here))
         with caught_signals() as signals:
-            process = self._start(command)
+            process = self.start(command, SHOWN)
             signals.attach(process)
-            feed(process, command)
+            feed_command(process, command)
             process.wait()
         return exit_status(process), signals.came
 
     @contextlib.contextmanager
-    def side_by_side(self) -> Iterator[Follow]:
+    def side_by_side(self, by_main: bool = False) -> Iterator[ShellCrew]:
         """Run commands in several threads; signals end them all and come out as `Interrupted`."""
-        group = Group()
-        with caught_signals(group.end) as signals:
+        crew = ShellCrew(self.start, Group(by_main=by_main))
+        with caught_signals(crew.group.end) as signals:
             try:
-                yield lambda command, take: self._follow(group, command, take)
+                yield crew
             except DockerutilsError:  # a question may have failed because the signal ended it
                 if not signals.came:
                     raise
         if signals.came:
             raise Interrupted("interrupted; what was running has ended.", 128 + signals.came[0])
 
-    def _follow(self, group: Group, command: Command, take: Callable[[str], None]) -> None:
-        if group.ended:
-            raise Interrupted("interrupted before it began.")
-        process = self._start(command, stdin=subprocess.DEVNULL, merged=True)
-        with group.member(process):
-            feed(process, command)
-            reader = Reader(process, take)
-            reader.start()
-            process.wait()
-            # What the process left in the background may hold the pipe: its end is not ours.
-            reader.join(DRAINING)
-        if reader.failure:
-            raise reader.failure
-        status = exit_status(process)
-        if group.ended:
-            raise Interrupted(f"interrupted while {command.argv[0]} was running.")
-        if status:
-            raise CommandFailed(f"{command.argv[0]} ended with status {status}.", status)
-
     def line(self, command: Command) -> str:
         """Give a command as it is printed here."""
         return printed_line(command, self.here)
 
-    def _start(
-        self,
-        command: Command,
-        stdin: int | None = None,
-        pipe: bool = False,
-        merged: bool = False,
-    ) -> subprocess.Popen[str]:
+    def start(self, command: Command, plan: Plan) -> subprocess.Popen[str]:
+        """Start a process; raise `EngineError` or `CommandFailed` where that cannot be."""
         talk = sys.stderr.fileno() if command.talks else None
         try:
             return subprocess.Popen(
                 command.argv,
                 env={**self.environ, **command.variables()},
                 cwd=command.folder,
-                stdin=subprocess.PIPE if command.stdin else stdin,
-                stdout=subprocess.PIPE if pipe or merged else talk,
-                stderr=subprocess.PIPE if pipe else subprocess.STDOUT if merged else None,
-                start_new_session=merged,
+                stdin=subprocess.PIPE if command.stdin else plan.stdin,
+                stdout=talk if plan.stdout is None else plan.stdout,
+                stderr=plan.stderr,
+                start_new_session=plan.apart,
                 encoding="utf-8",
                 errors="replace",
             )
@@ -161,50 +186,138 @@ class ShellRunner:
             raise CommandFailed(f"{command.argv[0]} cannot be started: {reason}.", 1) from error
 
 
-@dataclass(frozen=True)
-class DryRunner:
-    """Prints commands as a shell script on standard output and runs none of them."""
+@dataclass
+class Group:
+    """Processes that run side by side, each in a session of its own, which no key reaches."""
 
-    terminal: Terminal
-    here: Path
-    begun: list[bool] = field(default_factory=list)
-
-    def run(self, command: Command) -> None:
-        """Print the line that would run."""
-        self.begin()
-        self.terminal.data(printed_line(command, self.here))
-
-    def hand_over(self, command: Command) -> int:
-        """Print the line that would get the terminal."""
-        self.run(command)
-        return 0
-
-    def read(self, command: Command) -> Answer:
-        """Refuse: a dry run asks nobody."""
-        raise EngineError(f"a dry run cannot ask: {command}")
+    running: set[subprocess.Popen[str]] = field(default_factory=set)
+    ended: bool = False
+    by_main: bool = False  # the main thread works, and does not only wait for others
 
     @contextlib.contextmanager
-    def side_by_side(self) -> Iterator[Follow]:
-        """Print the lines one after the other."""
-        yield lambda command, _take: self.run(command)
+    def member(self, process: subprocess.Popen[str]) -> Iterator[None]:
+        """Count a process as running; it ends at once if the others have been ended."""
+        self.running.add(process)
+        try:
+            if self.ended:
+                send(process, signal.SIGINT)
+            yield
+        finally:
+            self.running.discard(process)
+            if self.ended:  # a shell's background jobs are deaf to the SIGINT that ended it
+                send(process, signal.SIGTERM)
 
-    def line(self, command: Command) -> str:
-        """Give a command as it is printed here."""
-        return printed_line(command, self.here)
+    def end(self, number: int) -> None:
+        """End all processes: as the signal says at first, by force the second time.
 
-    def begin(self) -> None:
-        """Print the head of the script, once: it stops at a failure, and knows its folder."""
-        if self.begun:
-            return
-        self.begun.append(True)
-        self.terminal.data(f"#!/bin/sh\nset -e\ncd {shlex.quote(str(self.here))}")
+        Raises `Interrupted` where the main thread itself is at work, and there is no process to
+        end: it may wait for a registry that does not answer.
+        """
+        waits = self.by_main and (not self.running or self.ended)
+        for process in tuple(self.running):
+            send(process, signal.SIGKILL if self.ended else number)
+        self.ended = True
+        if waits:
+            raise Interrupted("interrupted before it was done.")
 
 
-def printed_line(command: Command, here: Path) -> str:
-    """Give the line to paste: in a sub-shell with its folder where that is not the user's."""
-    if command.folder in (None, here):
-        return str(command)
-    return f"(cd {shlex.quote(os.path.relpath(str(command.folder), here))} && {command})"
+@dataclass(frozen=True)
+class ShellCrew:
+    """Processes that run side by side, each in a session of its own, which no key reaches."""
+
+    start: Callable[[Command, Plan], subprocess.Popen[str]]
+    group: Group = field(default_factory=Group)
+
+    def check(self) -> None:
+        """Raise `Interrupted` once the user has ended what runs side by side."""
+        if self.group.ended:
+            raise Interrupted("interrupted before it was done.")
+
+    def follow(self, command: Command, take: Callable[[str], None]) -> None:
+        """Run a command and hand its lines over as they come; raise `CommandFailed`."""
+        with self._member(command, FOLLOWED) as process:
+            feed_command(process, command)
+            reader = Reader(process.stdout, take, process.terminate)
+            reader.start()
+            process.wait()
+            # What the process left in the background may hold the pipe: its end is not ours.
+            reader.join(DRAINING)
+        if reader.failure:
+            raise reader.failure
+        self._end(command, process, "")
+
+    def write(self, command: Command, chunks: Iterable[bytes]) -> Answer:
+        """Feed a process, which may end before it has read all; no status is an error."""
+        with self._member(command, FED) as process:
+            output, errors = Gatherer(process.stdout), Gatherer(process.stderr)
+            self._pour(chunks, process)
+            process.wait()
+            answer = Answer(exit_status(process), output.text(), errors.text())
+        self._while_running(command)
+        return answer
+
+    @contextlib.contextmanager
+    def stream(self, command: Command) -> Iterator[BinaryIO]:
+        """Read what a process writes; raise `CommandFailed` at its end if it fails."""
+        with self._member(command, READ) as process:
+            errors = Gatherer(process.stderr)
+            try:
+                with opened(process.stdout) as output, contextlib.ExitStack() as given_up:
+                    given_up.callback(send, process, signal.SIGTERM)
+                    yield output.buffer
+                    given_up.pop_all()
+            finally:
+                process.wait()
+        self._end(command, process, errors.text())
+
+    @contextlib.contextmanager
+    def converse(self, command: Command) -> Iterator[Dialogue]:
+        """Talk with a process, line by line, for as long as the `with` lasts."""
+        with self._member(command, HELD) as process:
+            with Dialogue(process.stdin, process.stdout, process.stderr) as dialogue:
+                try:
+                    yield dialogue
+                finally:
+                    process.terminate()
+            process.wait()
+
+    def _pour(self, chunks: Iterable[bytes], process: subprocess.Popen[str]) -> None:
+        """Write all to a process; end it where there is no more to be had, not where it ends."""
+        pipe = opened(process.stdin)
+        try:
+            with contextlib.ExitStack() as given_up:
+                # Killed: the end of its input would look like the end of a whole one.
+                given_up.callback(process.wait)
+                given_up.callback(send, process, signal.SIGKILL)
+                for chunk in chunks:
+                    self.check()
+                    if not takes(pipe, chunk):
+                        break
+                given_up.pop_all()
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+    @contextlib.contextmanager
+    def _member(self, command: Command, plan: Plan) -> Iterator[subprocess.Popen[str]]:
+        self.check()
+        process = self.start(command, plan)
+        with self.group.member(process):
+            yield process
+
+    def _while_running(self, command: Command) -> None:
+        if self.group.ended:
+            raise Interrupted(f"interrupted while {command.argv[0]} was running.")
+
+    def _end(self, command: Command, process: subprocess.Popen[str], errors: str) -> None:
+        """Raise what became of a process that did not end well."""
+        self._while_running(command)
+        status = exit_status(process)
+        if status:
+            said = errors.strip().splitlines()
+            reason = f": {said[-1]}" if said else "."
+            message = f"{command.argv[0]} ended with status {status}{reason}"
+            raise CommandFailed(message, status, said=errors)
 
 
 def exit_status(process: subprocess.Popen[str]) -> int:
@@ -213,118 +326,18 @@ def exit_status(process: subprocess.Popen[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-class Signals:
-    """The signals that came while a process ran; it gets them, and decides what they mean."""
-
-    def __init__(self, also: Callable[[int], None] = lambda _number: None) -> None:
-        self.also = also
-        self.came: list[int] = []
-        self.process: subprocess.Popen[str] | None = None
-
-    def attach(self, process: subprocess.Popen[str]) -> None:
-        """Pass signals on to a process, also those that came while it started."""
-        self.process = process
-        for number in self.came:
-            process.send_signal(number)
-
-    def take(self, number: int, _frame: object) -> None:
-        """Note a signal, and pass it on where the terminal has not done so.
-
-        The terminal sends Ctrl-C to the child as well; a `kill` of us alone does not reach it.
-        """
-        self.came.append(number)
-        self.also(number)
-        if self.process and (number != signal.SIGINT or not in_foreground()):
-            self.process.send_signal(number)
-
-
-@dataclass
-class Group:
-    """Processes that run side by side, each in a session of its own, which no key reaches."""
-
-    running: set[subprocess.Popen[str]] = field(default_factory=set)
-    ended: bool = False
-
-    @contextlib.contextmanager
-    def member(self, process: subprocess.Popen[str]) -> Iterator[None]:
-        """Count a process as running; it ends at once if the others have been ended."""
-        self.running.add(process)
-        try:
-            if self.ended:
-                self._signal(process, signal.SIGINT)
-            yield
-        finally:
-            self.running.discard(process)
-            if self.ended:  # a shell's background jobs are deaf to the SIGINT that ended it
-                self._signal(process, signal.SIGTERM)
-
-    def end(self, number: int) -> None:
-        """End all processes: as the signal says at first, by force the second time."""
-        for process in tuple(self.running):
-            self._signal(process, signal.SIGKILL if self.ended else number)
-        self.ended = True
-
-    @staticmethod
-    def _signal(process: subprocess.Popen[str], number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-
-
-class Reader(threading.Thread):
-    """Hands over what a process writes, until nobody holds its output any more.
-
-    Where that fails the process is ended: nobody would know how it goes on.
-    """
-
-    def __init__(self, process: subprocess.Popen[str], take: Callable[[str], None]) -> None:
-        super().__init__(daemon=True)
-        self.process = process
-        self.take = take
-        self.failure: OSError | None = None
-
-    def run(self) -> None:
-        """Hand over line by line."""
-        with self.process.stdout or contextlib.nullcontext(()) as lines:
-            try:
-                for line in lines:
-                    self.take(line)
-            except OSError as error:
-                self.failure = error
-                self.process.terminate()
-
-
-def feed(process: subprocess.Popen[str], command: Command) -> None:
-    """Write what a process reads; it may end before it has read all."""
-    if command.stdin and process.stdin:
-        with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(command.stdin.text)
-
-
-@contextlib.contextmanager
-def caught_signals(also: Callable[[int], None] = lambda _number: None) -> Iterator[Signals]:
-    """Take Ctrl-C and the like instead of ending at once; `also` is told of each."""
-    signals = Signals(also)
-    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signals.take) for number in caught}
+def send(process: subprocess.Popen[str], number: int) -> None:
+    """Send a signal to a process, with those that it started if it has a session of its own."""
     try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        os.killpg(process.pid, number)
+    except ProcessLookupError:  # it is in our session, or has ended
+        process.send_signal(number)
 
 
-def in_foreground() -> bool:
-    """Tell whether the terminal's keys reach this process's group."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        os.close(terminal)
+def feed_command(process: subprocess.Popen[str], command: Command) -> None:
+    """Give a process what its command says that it reads."""
+    if command.stdin:
+        feed(process.stdin, command.stdin.text)
 
 
 def missing_program(name: str) -> EngineError:

@@ -7,11 +7,13 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 from dockerutils.command import Command
 from dockerutils.engine import ImageFacts
 from dockerutils.errors import CommandFailed, EngineError
-from dockerutils.runner import Answer, Follow
+from dockerutils.pipes import Dialogue
+from dockerutils.runner import Answer
 from dockerutils.session import Session
 from dockerutils.startup import open_project
 from dockerutils.terminal import Terminal
@@ -24,6 +26,12 @@ class RecordingRunner:
     statuses: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
+    given: dict[str, str] = field(default_factory=dict)
+
+    def having(self, variables: Mapping[str, str]) -> RecordingRunner:
+        """Keep what more the commands have from now on in their environment."""
+        self.given.update(variables)
+        return self
 
     def run(self, command: Command) -> None:
         """Record; raise `CommandFailed` where another status is listed."""
@@ -42,9 +50,10 @@ class RecordingRunner:
         return self.answers[str(command)]
 
     @contextlib.contextmanager
-    def side_by_side(self) -> Iterator[Follow]:
+    def side_by_side(self, by_main: bool = False) -> Iterator[RecordingCrew]:
         """Record what runs side by side, as it comes."""
-        yield lambda command, _take: self.run(command)
+        del by_main
+        yield RecordingCrew(self)
 
     def line(self, command: Command) -> str:
         """Give the command as a shell takes it."""
@@ -54,6 +63,39 @@ class RecordingRunner:
     def lines(self) -> list[str]:
         """The commands as a shell takes them."""
         return [str(command) for command in self.commands]
+
+
+@dataclass
+class RecordingCrew:
+    """Records commands with their runner, and what they are fed; they write the listed bytes."""
+
+    runner: RecordingRunner
+    fed: list[bytes] = field(default_factory=list)
+    writes: Mapping[str, bytes] = field(default_factory=dict)
+
+    def follow(self, command: Command, take: Callable[[str], None]) -> None:
+        """Record; raise `CommandFailed` where another status is listed."""
+        del take
+        self.runner.run(command)
+
+    def write(self, command: Command, chunks: Iterable[bytes]) -> Answer:
+        """Record, keep what it is fed, and give the listed answer, or an empty one."""
+        self.runner.commands.append(command)
+        self.fed.append(b"".join(chunks))
+        return self.runner.answers.get(str(command), Answer(0, "", ""))
+
+    @contextlib.contextmanager
+    def stream(self, command: Command) -> Iterator[BinaryIO]:
+        """Record, and give the listed bytes."""
+        self.runner.commands.append(command)
+        yield io.BytesIO(self.writes[str(command)])
+
+    def converse(self, command: Command) -> contextlib.AbstractContextManager[Dialogue]:
+        """Refuse: nobody answers here."""
+        raise AssertionError(f"nobody answers here: {command}")
+
+    def check(self) -> None:
+        """Nobody ends it."""
 
 
 def nothing(_command: Command) -> None:
@@ -115,6 +157,11 @@ class FixedEngine:
         known = {name: ours(name, id_) for name, id_ in self.has_images.items()}
         known |= self.has_facts
         return {name: known[name] for name in references if name in known}
+
+    def images(self, filters: Iterable[str] = ()) -> list[str]:
+        """Give the IDs of all that is there, whatever the filters."""
+        del filters
+        return [one.id for one in self.facts([*self.has_images, *self.has_facts]).values()]
 
     def takes_named_contexts(self) -> bool:
         """Tell whether it is a modern one."""

@@ -7,13 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dockerutils.command import Command, Secret, Stdin
-from dockerutils.errors import CommandFailed, EngineError, Interrupted
-from dockerutils.runner import Answer, DryRunner, ShellRunner, Signals, printed_line
+from dockerutils.command import Command, Secret, Stdin, printed_line
+from dockerutils.dry_runner import DryRunner
+from dockerutils.errors import CommandFailed, ContentChanged, EngineError, Interrupted
+from dockerutils.runner import Answer, ShellRunner
+from dockerutils.signals import Signals
 from dockerutils.terminal import Terminal
 
 
@@ -155,6 +158,7 @@ time.sleep(60)
 """
 PARENT = """
 import os, sys
+from collections.abc import Iterator
 from pathlib import Path
 from dockerutils.command import Command
 from dockerutils.errors import DockerutilsError
@@ -222,10 +226,10 @@ def test_a_command_may_end_before_it_has_read_all(runner: ShellRunner) -> None:
 
 def test_commands_side_by_side_give_their_lines_and_their_status(runner: ShellRunner) -> None:
     lines: list[str] = []
-    with runner.side_by_side() as follow:
-        follow(shell("echo out; echo err >&2; printf rest"), lines.append)
+    with runner.side_by_side() as crew:
+        crew.follow(shell("echo out; echo err >&2; printf rest"), lines.append)
         with pytest.raises(CommandFailed, match="sh ended with status 5") as caught:
-            follow(shell("exit 5"), lines.append)
+            crew.follow(shell("exit 5"), lines.append)
 
     assert ["out\n", "err\n", "rest"] == lines
     assert 5 == caught.value.status
@@ -233,8 +237,8 @@ def test_commands_side_by_side_give_their_lines_and_their_status(runner: ShellRu
 
 def test_commands_side_by_side_are_fed(runner: ShellRunner) -> None:
     lines: list[str] = []
-    with runner.side_by_side() as follow:
-        follow(Command(("cat",), stdin=Stdin("a\nb\n", "x")), lines.append)
+    with runner.side_by_side() as crew:
+        crew.follow(Command(("cat",), stdin=Stdin("a\nb\n", "x")), lines.append)
 
     assert ["a\n", "b\n"] == lines
 
@@ -243,17 +247,17 @@ def test_a_line_that_cannot_be_taken_ends_the_command(runner: ShellRunner) -> No
     def refuse(_line: str) -> None:
         raise BrokenPipeError
 
-    with pytest.raises(BrokenPipeError), runner.side_by_side() as follow:
-        follow(shell("yes"), refuse)
+    with pytest.raises(BrokenPipeError), runner.side_by_side() as crew:
+        crew.follow(shell("yes"), refuse)
 
 
 def test_a_signal_that_nothing_ran_for_still_interrupts(runner: ShellRunner) -> None:
     never = runner.here / "never"
 
     def interrupted() -> None:
-        with runner.side_by_side() as follow:
+        with runner.side_by_side() as crew:
             os.kill(os.getpid(), signal.SIGTERM)
-            follow(Command(("touch", str(never))), lambda _line: None)
+            crew.follow(Command(("touch", str(never))), lambda _line: None)
 
     with pytest.raises(Interrupted) as caught:
         interrupted()
@@ -261,12 +265,104 @@ def test_a_signal_that_nothing_ran_for_still_interrupts(runner: ShellRunner) -> 
     assert (143, False) == (caught.value.status, never.exists())
 
 
-def test_a_dry_run_prints_what_would_run_side_by_side(tmp_path: Path) -> None:
-    runner, out = dry(tmp_path)
-    with runner.side_by_side() as follow:
-        follow(Command(("docker", "build", "a")), lambda _line: None)
+def test_a_dry_run_feeds_nobody(tmp_path: Path) -> None:
+    runner, _ = dry(tmp_path)
 
-    assert f"#!/bin/sh\nset -e\ncd {tmp_path}\ndocker build a\n" == out.getvalue()
+    with pytest.raises(EngineError, match="a dry run"):
+        runner.side_by_side()
+
+
+# Pipes --------------------------------------------------------------------------------------
+
+
+def test_a_process_is_fed_and_answers(runner: ShellRunner) -> None:
+    with runner.side_by_side() as crew:
+        answer = crew.write(shell("cat; echo done >&2; exit 3"), [b"a\xff", b"b\n"])
+
+    assert Answer(3, "a\ufffdb\n", "done\n") == answer
+
+
+def test_a_process_that_ends_early_is_not_fed_on(runner: ShellRunner) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield bytes(2**16)
+
+    with runner.side_by_side() as crew:
+        answer = crew.write(shell("head -c 10 >/dev/null; echo enough >&2; exit 1"), endless())
+
+    assert Answer(1, "", "enough\n") == answer
+
+
+def test_a_process_that_writes_much_while_it_is_fed_does_not_block(runner: ShellRunner) -> None:
+    with runner.side_by_side() as crew:
+        answer = crew.write(Command(("cat",)), [b"x" * 2**16] * 64)
+
+    assert 2**22 == len(answer.output)
+
+
+def test_a_process_whose_food_fails_does_not_see_an_end(runner: ShellRunner) -> None:
+    def half() -> Iterator[bytes]:
+        yield b"half"
+        raise ContentChanged("a file changed.")
+
+    seen = runner.here / "seen"
+    with pytest.raises(ContentChanged), runner.side_by_side() as crew:
+        crew.write(shell(f"cat >/dev/null; touch {seen}"), half())
+
+    assert not seen.exists()
+
+
+def test_what_a_process_writes_is_read_as_it_is(runner: ShellRunner) -> None:
+    with (
+        runner.side_by_side() as crew,
+        crew.stream(shell("printf '\\377\\000'")) as stream,
+    ):
+        assert b"\xff\x00" == stream.read()
+
+
+def test_a_process_that_fails_while_it_is_read_says_why(runner: ShellRunner) -> None:
+    with (
+        runner.side_by_side() as crew,
+        pytest.raises(CommandFailed, match="sh ended with status 4: no such image") as caught,
+        crew.stream(shell("echo part; echo no such image >&2; exit 4")) as stream,
+    ):
+        stream.read()
+
+    assert 4 == caught.value.status
+
+
+def test_a_process_that_is_not_read_to_the_end_is_ended(runner: ShellRunner) -> None:
+    def given_up() -> None:
+        with runner.side_by_side() as crew, crew.stream(shell("echo $$; exec yes")) as stream:
+            pids.append(int(stream.readline()))
+            raise ContentChanged("enough.")
+
+    pids: list[int] = []
+    with pytest.raises(ContentChanged):
+        given_up()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+
+def test_a_signal_ends_a_process_that_is_fed(runner: ShellRunner) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"a"
+        os.kill(os.getpid(), signal.SIGINT)
+        yield b"b"
+
+    def interrupted() -> None:
+        with runner.side_by_side() as crew:
+            crew.write(Command(("cat",)), chunks())
+
+    with pytest.raises(Interrupted) as caught:
+        interrupted()
+
+    assert 130 == caught.value.status
+
+
+def test_a_question_is_fed(runner: ShellRunner) -> None:
+    assert "who?\n" == runner.read(Command(("cat",), stdin=Stdin("who?\n", "echo who"))).output
 
 
 def dry(here: Path) -> tuple[DryRunner, io.StringIO]:
@@ -305,3 +401,18 @@ def test_a_line_to_paste_goes_to_its_folder(folder: str | None, expected: str) -
     command = Command(("docker", "ps"), folder=Path(folder) if folder else None)
 
     assert expected == printed_line(command, Path("/a/b"))
+
+
+def test_a_signal_ends_also_what_waits_for_no_process(runner: ShellRunner) -> None:
+    def interrupted(elsewhere: subprocess.Popen[bytes]) -> None:
+        with runner.side_by_side(by_main=True):
+            elsewhere.wait()
+            pytest.fail("it waits on")
+
+    words = ["sh", "-c", f"sleep 0.2; kill -INT {os.getpid()}; sleep 1"]
+    with subprocess.Popen(words) as elsewhere:
+        with pytest.raises(Interrupted) as caught:
+            interrupted(elsewhere)
+        elsewhere.terminate()
+
+    assert 130 == caught.value.status

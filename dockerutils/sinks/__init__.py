@@ -1,0 +1,1 @@
+"""Where layers go: an engine, a registry, an archive."""

@@ -1,0 +1,1 @@
+"""Where layers come from: an engine, an archive, a registry."""
