@@ -23,6 +23,8 @@ class BuildOptions:
     json: bool = False
     rebuild: bool = False
     jobs: int = 0
+    output: str = ""
+    verify: str = ""
 
     @property
     def request(self) -> BuildRequest:

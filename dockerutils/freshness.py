@@ -23,7 +23,7 @@ from dockerutils.context.tree import (
     walk_context,
 )
 from dockerutils.engine import ImageFacts
-from dockerutils.files import replace_file
+from dockerutils.files import cache_folder, replace_file
 from dockerutils.images.build_secrets import PIP_CONF, is_copy
 from dockerutils.images.inputs import (
     LABEL,
@@ -111,12 +111,18 @@ class Freshness:
     folder: Path
     facts: dict[str, ImageFacts] = field(default_factory=dict)
 
-    def inputs(self, node: Node, request: BuildRequest) -> Inputs | None:
-        """Give what an image is made from now; None where that cannot be told."""
+    def inputs(
+        self, node: Node, request: BuildRequest, bases: Mapping[str, str] | None = None
+    ) -> Inputs | None:
+        """Give what an image is made from now; None where that cannot be told.
+
+        `bases` has the digests of images below that the engine need not have.
+        """
         details = node.reading.details(request, self.contexts, self._has_triggers(node))
         if details is None:
             return None
-        bases = {use.name: self._base(node, use.name) for use in node.reading.uses}
+        if bases is None:
+            bases = {use.name: self._base(node, use.name) for use in node.reading.uses}
         return make_inputs({"version": {"dockerutils": __version__}, **details, "bases": bases})
 
     def _has_triggers(self, node: Node) -> bool:
@@ -259,6 +265,11 @@ CHANGED: Mapping[str, str] = {
     "version": "dockerutils changed",
     "dockerfile": "the Dockerfile changed",
     "context": "files of the context changed",
+    "venv": "the virtualenv changed",
+    "project": "files of the project changed",
+    "selection": "the list of packages changed",
+    "archive": "the Debian archive changed",
+    "packages": "the packages of apt or pip changed",
     "options": "arguments or options of the build changed",
     "bases": "an image below changed",
 }
@@ -281,6 +292,5 @@ def written_size(size: int) -> str:
 
 def open_freshness(project: Project, environ: Mapping[str, str]) -> Freshness:
     """Give the freshness of a project's images, with its cache in the user's folder."""
-    cache = Path(environ.get("XDG_CACHE_HOME") or Path(project.home, ".cache"))
-    folder = cache / "dockerutils" / project.mark.partition("/")[0]
+    folder = cache_folder(environ, project.home) / project.mark.partition("/")[0]
     return Freshness(ProjectContexts(project, StatCache(folder / "files.json")), folder)

@@ -11,24 +11,24 @@ from dockerutils import docker_cli
 from dockerutils.board import Board
 from dockerutils.build_log import Log
 from dockerutils.command import Command
-from dockerutils.context.tree import ContextChanged
+from dockerutils.destination import Target
 from dockerutils.errors import (
     CommandFailed,
     ConfigError,
+    ContentChanged,
     DockerutilsError,
     EngineError,
     Interrupted,
 )
-from dockerutils.freshness import Freshness, names_of, written_size
+from dockerutils.execution import Execution
+from dockerutils.freshness import Freshness, names_of
+from dockerutils.groundwork import Groundwork
 from dockerutils.images.graph import Graph
 from dockerutils.images.inputs import LABEL, Inputs
-from dockerutils.images.recipe import BuildRequest, Node
-from dockerutils.runner import Follow
+from dockerutils.images.recipe import Assembly, BuildRequest, Node
 from dockerutils.schedule import run_side_by_side, width
 from dockerutils.session import Session
-
-Execute = Callable[[str, Command], None]
-"""Runs a command for an image, by its name; raises `CommandFailed` and `Interrupted`."""
+from dockerutils.steps import Assembling, Execute, Saving, Step, started
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class WorkOptions:
     pull: bool = False
     rebuild: bool = False
     jobs: int = 1
+    destination: Target | None = None
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,17 @@ class Work:
     board: Board | None = None  # while images are built side by side
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     stood_upon: frozenset[str] = frozenset()  # images that others of this run stand on
+    means: Callable[[Session, Freshness], Execution] = Execution
+
+    @cached_property
+    def execution(self) -> Execution:
+        """What takes the steps of this run."""
+        return self.means(self.session, self.freshness)
+
+    @cached_property
+    def groundwork(self) -> Groundwork:
+        """What has to be there before an image is put together."""
+        return Groundwork(self.session, self.freshness)
 
     def needed(self) -> list[Node]:
         """Give what is to be looked at, bases first: the requested images, and of the siblings
@@ -81,8 +94,19 @@ class Work:
         needed = set(self.requested)
         for node in reversed(nodes):
             if node.image.name in needed:
-                needed |= {base for base in node.bases if not self._is_there(base)}
+                needed |= {base for base in self._built_below(node) if not self._is_there(base)}
         return [node for node in nodes if node.image.name in needed]
+
+    def _built_below(self, node: Node) -> Iterator[str]:
+        """Name the images below that are built first: not those that are put together with it."""
+        along = self._goes_elsewhere(node) and self._put_together(node.image.name)
+        return (base for base in node.bases if not (along and self._put_together(base)))
+
+    def _put_together(self, name: str) -> Assembly | None:
+        """Give how an image is put together, if no engine has to have what is below it."""
+        node = self.graph.node(name)
+        assembly = node.reading.assembly(self._request(node))
+        return None if assembly is None or assembly.ground else assembly
 
     def _is_there(self, name: str) -> bool:
         return str(self.graph.node(name).image.reference) in self.freshness.facts
@@ -98,7 +122,7 @@ class Work:
             self._build_side_by_side(needs)
         else:
             for name in needs:
-                self._look_after(name, lambda _name, command: self.session.runner.run(command))
+                self._look_after(name, self.execution.alone)
         return [self.outcomes[name] for name in needs]
 
     def finish(self, outcomes: list[Outcome]) -> None:
@@ -119,11 +143,11 @@ class Work:
 
     def _build_side_by_side(self, needs: dict[str, tuple[str, ...]]) -> None:
         board = self.board = Board(self.session.terminal, tuple(needs), self.session.now)
-        with self.session.runner.side_by_side() as follow:
+        with self.session.runner.side_by_side() as crew:
 
             def look_after(name: str) -> None:
                 with Log(self.log_file(name)) as log:
-                    self._look_after(name, logged(follow, board, log, self.session.runner.line))
+                    self._look_after(name, self.execution.beside(crew, board, log))
                 self._end_row(board, name)
 
             try:
@@ -180,31 +204,34 @@ class Work:
     def _outcome(self, node: Node, state: str, reason: str = "") -> Outcome:
         return Outcome(node.image.name, str(node.image.reference), state, reason)
 
-    def _steps(self, node: Node) -> Iterator[tuple[str, Command]]:
+    def _steps(self, node: Node) -> Iterator[tuple[str, Step]]:
         """Give the commands, each with how a failure of it is told, after the image's name."""
         settings = node.image.settings
         if settings.pre_build_script:
             yield "was not built: its pre_build_script", self._script(settings.pre_build_script)
             self.freshness.contexts.forget()
             node = self.graph.read_again(node.image.name)
+            self._learn(names_of([node]))
         pulls = self._pulls(node)
         for command in pulls:
             yield "was not built: docker pull", command
-        if settings.pre_build_script or pulls:
+        if pulls:
             self._learn(names_of([node]))
         inputs = None if self.session.dry else self._inputs(node)
-        if inputs and self._unchanged(node, inputs):
-            return
-        yield from self._building(node, inputs)
+        if not (inputs and self._unchanged(node, inputs)):
+            yield from self._building(node, inputs)
+        yield from self._written(node)
 
-    def _building(self, node: Node, inputs: Inputs | None) -> Iterator[tuple[str, Command]]:
+    def _building(self, node: Node, inputs: Inputs | None) -> Iterator[tuple[str, Step]]:
         """Give the commands of a build itself, and keep what it was made from."""
         for text in node.reading.notes:
             self._warn(text)
         because = self.freshness.reasons(node, inputs, self._request(node)) if inputs else []
         because = because or ["it was asked for (--rebuild, --no-cache, -f or -p)"]
         for command in self._commands(node, inputs):
-            yield f"was not built: {' '.join(command.argv[:2])}", command
+            yield f"was not built: {started(command)}", command
+        if self._goes_elsewhere(node):
+            return
         trusted = self._settled(node, inputs)
         script = node.image.settings.post_build_script
         if script:
@@ -220,7 +247,9 @@ class Work:
         """Tell whether the image is what a build would give, and nobody asked for one anyway."""
         request = self._request(node)
         forced = self.options.rebuild or self.options.force_bases
-        if forced or request.pull or request.no_cache:
+        if forced or request.pull or request.no_cache or self._goes_elsewhere(node):
+            return False
+        if self.options.verify and self._named(node) and node.reading.assembly(request):
             return False
         return self.freshness.is_fresh(node, inputs, request)
 
@@ -235,7 +264,7 @@ class Work:
         """Learn what the image is, for those above it; tell whether its files stood still."""
         if node.image.name in self.stood_upon:
             self._learn(node.reading.tags)
-        moved = inputs is not None and self._has_moved(node, inputs)
+        moved = inputs is not None and "context" in inputs.parts and self._has_moved(node, inputs)
         if moved:
             self._warn(f"files changed while {node.image.name} was built; build it once more.")
         return not moved
@@ -251,22 +280,31 @@ class Work:
         self.freshness.contexts.forget(self.session.project.root / node.reading.place)
         try:
             now = self._inputs(node)
-        except ContextChanged:
+        except ContentChanged:
             return True
         return now is not None and now.parts["context"] != inputs.parts["context"]
 
     def _pulls(self, node: Node) -> list[Command]:
         """Give the pulls in the place of --pull, which would look for local images elsewhere."""
-        if not (node.has_locals and self._request(node).pull):
+        request = self._request(node)
+        assembly = node.reading.assembly(request)
+        if assembly:
+            return self.groundwork.pulls(node, assembly, request, self._goes_elsewhere(node))
+        if not (node.has_locals and request.pull):
             return []
         return [docker_cli.pull(node.stand_ins.get(name, name)) for name in node.foreign]
 
-    def _commands(self, node: Node, inputs: Inputs | None) -> Iterator[Command]:
+    def _commands(self, node: Node, inputs: Inputs | None) -> Iterator[Step]:
         """Give docker's commands; only the ID of an image that was asked for is data."""
         request = self._request(node)
         if inputs:
             request = replace(request, labels=((LABEL, inputs.label),))
         request = replace(request, pull=request.pull and not node.has_locals)
+        assembly = node.reading.assembly(request)
+        if assembly and not self.session.dry:
+            yield from self.groundwork.steps(node, assembly, request)
+            yield self._assembling(node, assembly, request)
+            return
         if node.stand_ins and not self.named_contexts:
             request = replace(request, named_contexts=False)
         for command in node.reading.commands(request, node.stand_ins):
@@ -290,6 +328,44 @@ class Work:
             target=self.options.target if named else "",
             verbose=self.options.request.verbose or styled,
         )
+
+    def _assembling(self, node: Node, assembly: Assembly, request: BuildRequest) -> Assembling:
+        named = self._named(node)
+        destination = self.options.destination if named else None
+        return Assembling(
+            node,
+            assembly,
+            request,
+            destination,
+            verify=self.options.verify and named,
+            below=self._below(node),
+            ground=self.groundwork.reference(node, assembly),
+        )
+
+    def _below(self, node: Node) -> Assembling | None:
+        """Give the image below where the engine does not have it, and need not."""
+        for base in node.bases:
+            assembly = self._put_together(base)
+            if assembly and not self._is_there(base):
+                below = self.graph.node(base)
+                return self._assembling(below, assembly, self._request(below))
+        return None
+
+    def _goes_elsewhere(self, node: Node) -> bool:
+        """Tell whether an image is put together for a destination, and not for the engine."""
+        elsewhere = self.options.destination is not None and self._named(node)
+        return elsewhere and node.reading.assembly(self._request(node)) is not None
+
+    def _written(self, node: Node) -> Iterator[tuple[str, Step]]:
+        """Give the step that writes an image of the engine to the user's destination."""
+        destination = self.options.destination
+        if destination is None or not self._named(node):
+            return
+        reference = str(node.image.reference)
+        if self.session.dry:
+            yield "was not written", destination.saving(reference)
+        elif not self._goes_elsewhere(node):
+            yield "was not written", Saving(reference, destination)
 
     def _named(self, node: Node) -> bool:
         return node.image.name in self.requested
@@ -321,29 +397,3 @@ def check_tags(nodes: Iterable[Node]) -> None:
                     f"{owner} and {node.image.name} would both make {tag}.",
                     "Rename a folder or the stage `builder`, or give one of them a `name`.",
                 )
-
-
-def logged(follow: Follow, board: Board, log: Log, line: Callable[[Command], str]) -> Execute:
-    """Give what runs a command side by side with others: shown on the board, kept in a log."""
-
-    def execute(name: str, command: Command) -> None:
-        board.begin(name, line(command))
-
-        def take(text: str) -> None:
-            board.take(name, text)
-            log.write(text)
-
-        follow(command, take)
-
-    return execute
-
-
-def context_hints(freshness: Freshness, nodes: list[Node], root: Path) -> Iterator[str]:
-    """Tell what makes a context big, and the lines for .dockerignore that would leave it out."""
-    for node in nodes:
-        folders = freshness.contexts.biggest(root / node.reading.place)
-        for folder in folders:
-            size = written_size(folder.bytes)
-            yield f"{folder.path}/ has {size} of the context; .dockerignore: {folder.line}"
-        if folders:
-            return

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dockerutils.config.ini_lines import IniLines
-from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Config, ImageSettings, Key, RunSettings
+from dockerutils.config.key import Key
+from dockerutils.config.model import IMAGE_KEYS, Config, ImageSettings
 from dockerutils.config.problems import Problems
+from dockerutils.config.run_keys import RUN_KEYS, RunSettings
 from dockerutils.config.words import Option
 
 BOOLEANS = {
@@ -429,6 +431,11 @@ def test_a_name_that_no_image_has_is_warned_of_with_the_closest_one() -> None:
 def test_warnings_come_in_the_order_of_the_lines() -> None:
     warnings = ini("[dew]\n[dev]\nzzz=1\n[bass]\n[base]\nyyy=1\n").warnings
     assert ["1", "3", "4", "6"] == [warning.split(":")[1] for warning in warnings]
+
+
+def test_an_empty_value_has_no_line() -> None:
+    config = ini("[dev]\nuser = host\nuser_docked =\n")
+    assert {("dev", ""), ("dev", "user")} == set(config.origins)
 
 
 def test_every_value_knows_its_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -12,16 +13,13 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from projects import CommandLine, Projects
 
+from dockerutils.config.debian_keys import VARIANTS
+from dockerutils.config.image_kinds import Assignments, Items, Parsed, ProjectFolder
+from dockerutils.config.key import Key
 from dockerutils.config.kinds import Environment, OptionList, OtherOptions, Switch, Truth, Words
 from dockerutils.config.migrate import literal, to_toml
-from dockerutils.config.model import (
-    IMAGE_KEYS,
-    RUN_KEYS,
-    Config,
-    ImageSettings,
-    Key,
-    RunSettings,
-)
+from dockerutils.config.model import IMAGE_KEYS, IMAGE_TYPES, Config, ImageSettings
+from dockerutils.config.run_keys import RUN_KEYS, RunSettings
 from dockerutils.config.words import run_options
 
 FOLDERS = ("base", "dev", "app")
@@ -147,13 +145,35 @@ OPTIONS = st.lists(
 MOUNTS = st.dictionaries(
     st.sampled_from(["type", "source", "readonly", "x"]), st.one_of(st.booleans(), WORD)
 ).map(lambda table: OptionList("--volume", "", table="--mount").from_toml([{**table, "dst": "/d"}]))
+PLACE = st.from_regex(r"(/[A-Za-z0-9 _@-]{1,5}){1,3}", fullmatch=True)
 TAG = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,9}", fullmatch=True)
 SPECIAL = {
     "tag": TAG,
     "user": st.sampled_from(["host", "image", "1000", "1000:1000"]),
-    "type": st.just("dockerfile"),
     "image": st.sampled_from(FOLDERS),
     "name": st.from_regex(r"[a-z0-9]+(/[a-z0-9]+)?", fullmatch=True),
+    "project": st.lists(st.builds(ProjectFolder, TEXT, PLACE), max_size=3).map(tuple),
+    "base": st.sampled_from(["python:3.11-slim", "oci:a b", "./a b.tar", "x.tgz"]),
+    "dest": PLACE,
+    "apt": st.lists(
+        st.sampled_from(["libpq5", "g++:amd64=4:12-1", "./a b", "x.txt"]), max_size=3
+    ).map(tuple),
+    "paths": st.lists(PLACE, max_size=3).map(tuple),
+    "pypaths": st.lists(PLACE, max_size=3).map(tuple),
+    "maintainer": st.text(st.characters(codec="utf-8", min_codepoint=33), min_size=1, max_size=9),
+    "image_user": st.sampled_from(["app", "1000", "1000:staff"]),
+    "image_workdir": PLACE | st.just("/"),
+    "image_expose": st.lists(st.integers(1, 65535).map("{}/udp".format), max_size=3).map(tuple),
+    "bytecode": st.sampled_from(["keep", "compile", "drop"]),
+    "suite": st.sampled_from(["bookworm", "sid", "trixie-backports"]),
+    "packages": st.lists(st.sampled_from(["python3", "g++:amd64=4:12-1"]), max_size=3).map(tuple),
+    "variant": st.sampled_from(VARIANTS),
+    "interpreter": st.sampled_from(["base", "bundle"]),
+    "max_layers": st.integers(1, 100),
+    "min_layer": st.integers(0, 10**12),
+    "exclude": st.lists(st.sampled_from(["a b", "!**/x", "*.md", "#"]), max_size=3).map(tuple),
+    "created": st.just("now")
+    | st.datetimes().map(lambda one: f"{one.replace(microsecond=0).isoformat()}Z"),
 }
 
 
@@ -166,6 +186,7 @@ def values_of(key: Key) -> st.SearchStrategy[Any]:
         OtherOptions: OPTIONS,
         OptionList: st.one_of(OPTIONS, MOUNTS if key.name == "volumes" else OPTIONS),
         Environment: OPTIONS,
+        Assignments: st.dictionaries(VARIABLE, WORD, max_size=3).map(lambda one: (*one.items(),)),
     }
     return SPECIAL[key.name] if key.name in SPECIAL else by_kind.get(type(key.kind), TEXT)
 
@@ -176,19 +197,28 @@ def normal(key: Key, value: object) -> object:
     return value if isinstance(value, bool) else key.kind.from_toml(key.kind.to_toml(value))
 
 
-def some(keys: dict[str, Key]) -> st.SearchStrategy[dict[str, Any]]:
-    """Give some of the keys, with values."""
-    return st.fixed_dictionaries({}, optional={name: values_of(key) for name, key in keys.items()})
+def some(keys: Mapping[str, Key], names: Collection[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Give some of the keys of these names, with values."""
+    return st.fixed_dictionaries(
+        {}, optional={name: values_of(keys[name]) for name in sorted(names)}
+    )
 
 
-RUNS = some(dict(RUN_KEYS)).map(lambda values: RunSettings(**values))
+def typed(image_type: str | None) -> st.SearchStrategy[dict[str, Any]]:
+    """Give keys that an image of a type can have; one with a type of its own is not synthetic."""
+    settings_ = ImageSettings(type=image_type)
+    keys = {name: key for name, key in IMAGE_KEYS.items() if key.suits(settings_.made_as)}
+    synthetic = {*keys} - {"name", "type"}
+    others = {*keys} - {"image", "type"}
+    named = others if settings_.folderless else synthetic
+    values = st.sampled_from([named, others]).flatmap(lambda names: some(keys, names))
+    return values.map(lambda values: {"type": image_type, **values})
+
+
+RUNS = some(RUN_KEYS, RUN_KEYS).map(lambda values: RunSettings(**values))
 IMAGES = st.builds(
     lambda values, run, docked: ImageSettings(**values, run=run, docked=docked),
-    some(dict(IMAGE_KEYS)).map(
-        lambda values: {
-            name: value for name, value in values.items() if name != "name" or "image" not in values
-        }
-    ),
+    st.sampled_from([None, *IMAGE_TYPES]).flatmap(typed),
     RUNS,
     RUNS,
 )
@@ -247,8 +277,9 @@ INI_TEXTS: dict[type, list[str]] = {
 
 def ini_texts(key: Key) -> st.SearchStrategy[str]:
     """Give what a .cfg may hold for a key."""
-    if key.name in ("user", "tag", "name", "type"):
-        return st.sampled_from(["", key.ini, f'"{key.ini}"'])
+    if key.name in ("type", *SPECIAL) or isinstance(key.kind, (Parsed, Items, Assignments)):
+        quoted = [] if isinstance(key.kind, (Items, Assignments)) else [f'"{key.ini}"']
+        return st.sampled_from(["", key.ini, *quoted])
     if isinstance(key.kind, Switch):
         return st.sampled_from(["True", "F", "", "-it", "-d", "--rm", "--init", "-i -e A=1"])
     pieces = INI_TEXTS.get(type(key.kind), OPTION_TEXTS)

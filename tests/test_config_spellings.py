@@ -10,8 +10,10 @@ from configs import ini_dev, toml_dev, toml_value
 from fakes import fake_session
 from projects import Projects
 
+from dockerutils.config.key import Key, given
 from dockerutils.config.load import load_config
-from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Config, Key, given
+from dockerutils.config.model import IMAGE_KEYS, Config
+from dockerutils.config.run_keys import RUN_KEYS
 from dockerutils.errors import ConfigError
 from dockerutils.images.catalogue import Catalogue, Image
 from dockerutils.images.recipes import substitutes

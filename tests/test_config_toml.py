@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import pytest
 from configs import TOML_FILE, toml, toml_dev, toml_problems
 
-from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Config, ImageSettings, Key
+from dockerutils.config.key import Key
+from dockerutils.config.model import IMAGE_KEYS, Config, ImageSettings
+from dockerutils.config.run_keys import RUN_KEYS
 from dockerutils.config.toml import read_toml
 from dockerutils.config.toml_lines import line_numbers
 from dockerutils.errors import ConfigError
@@ -21,13 +23,37 @@ WRONG_VALUES = {
     "docker run options": ('"--rm"', '["word"]', "[1]", "3"),
     "list of volumes and mounts": ('"a:b"', '["-v a:b"]', "[true]", "[{ source = 'a' }]", '[["a"]]',
                                    "[{ target = ['a'] }]", '[""]', "[1.5]", "[['-v']]"),
-    "list of ports": ('"80:80"', "80", '["-p 80:80"]', "[{ target = '80' }]", '[["80"]]'),
     "table of variables": ('"A=1"', '["A=1"]', "{ A = true }", "{ A = { from = 1 } }",
                            "{ A = {} }", "{ A = { from = 'b c' } }", "{ 'A=B' = '1' }",
                            "{ ' ' = '1' }", "[['-e']]", "{ A = ['x'] }", "[1]"),
     "name of a network": ("true", '["--net"]', "{}", '[""]'),
     "host, image or a number": ('"root"', "1000", "true", '""'),
-    "dockerfile": ('"zip"', "1"),
+    "dockerfile, venv or debian": ('"zip"', "1"),
+    "release's name": ('"Book worm"', '"bookworm/updates"', '""', "12"),
+    "list of packages": ('"python3"', "[1]", '["Python3"]', '["./list.txt"]', '["a b"]', '["-q"]'),
+    "minbase, essential, apt, required, buildd, important or standard": ('"full"', "1"),
+    "list of packages or files": ('"libpq5"', "[1]", '["Libpq5"]', '["a b"]', '["-q"]'),
+    "file": ("1", '""', "[]"),
+    "list of absolute paths": ('"/opt"', "[1]", '["opt"]', '["/a:b"]', '["/../a"]'),
+    "name": ("1", '"a\\nb"', '""'),
+    "folder": ("1", '""', "[]"),
+    "list of FOLDER:PLACE": ('"src:/app"', "[1]", '["src"]', '["src:app"]', '[":/app"]',
+                             '["src:/../app"]', '["a:/b:/c d$E"]'),
+    "image or place of one": ("1", '""', '"oci:"', '"a b"'),
+    "absolute path": ("1", '"app"', '"./app"', '"/a/../b"', '"/a:b"', '"/$A"', '""'),
+    "table of strings": ('"A=1"', "{ A = true }", "{ A = { from = 'A' } }", "{ A = {} }", "[1]",
+                         "{ 'A=B' = '1' }", "{ ' ' = '1' }", "{ '' = '1' }", '["A"]', '["=1"]'),
+    "user's name or number": ('"a b"', "1000", '"a:b:c"', '"$USER"', '"a:"', '""'),
+    "list of ports": ('"80:80"', "80", '["-p 80:80"]', "[{ target = '80' }]", '[["80"]]'),
+    "list of port numbers": ("8000", '["x"]', "[0]", "[65536]", '["80/http"]', "[1.5]", "[true]",
+                             '["1-2"]'),
+    "keep, compile or drop": ('"yes"', "true", '""'),
+    "base or bundle": ('"host"', "true", '""'),
+    "number from 1 to 100": ('"50"', "0", "101", "1.5", "true"),
+    "size": ('"1 mile"', '"-1"', "-1", "true", '"MiB"', '""'),
+    "list of patterns": ('"*.md"', "[1]", '[""]', '["a\\nb"]'),
+    "date or `now`": ('"yesterday"', "2024", '"2024-13-01"', "2024-05-01T10:00:00", "10:00:00",
+                      '"0001-01-01T00:00:00+23:00"'),
     "shell command": ('["a"]', "1", '""'),
 }  # fmt: skip
 DECLARED: Mapping[str, Key] = {**IMAGE_KEYS, **RUN_KEYS}
@@ -36,7 +62,9 @@ WRONG = [(name, value) for name, key in DECLARED.items() for value in WRONG_VALU
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
 def test_a_value_of_the_wrong_type_is_an_error_with_its_place(name: str, value: str) -> None:
-    (problem,) = toml_problems(f"[image.dev]\n\n{name} = {value}\n")
+    types = DECLARED[name].types
+    line = f"type = '{types[0]}'" if types else ""
+    (problem,) = toml_problems(f"[image.dev]\n{line}\n{name} = {value}\n")
     assert problem.startswith(f"{TOML_FILE}:3: [dev] {name} ")
     assert problem.endswith(".")
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from configs import ini, toml
 
+from dockerutils.config.key import Key
 from dockerutils.config.manual import manual
-from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Config, Key
+from dockerutils.config.model import IMAGE_KEYS, Config
+from dockerutils.config.run_keys import RUN_KEYS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "configuration.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -19,12 +21,16 @@ KEYS = {**IMAGE_KEYS, **RUN_KEYS}
 
 
 def example(language: str, text: str) -> Config:
-    """Read an example, which may be a key alone, as one of the image `shell`."""
+    """Read an example, which may be a key alone, as one of the image `shell` of the key's type."""
+    key = KEYS.get(text.partition(" ")[0])
+    types = key.types if key else ()
+    line = f"type = {types[0]}\n" if types else ""
     if language == "ini":
         section = "" if text.startswith("[") else "[run_image]\nsynthetic_images=shell\n[shell]\n"
-        return ini(section + text)
+        return ini(section + line + text)
     whole = text.startswith("[image.") or "substitute" in text
-    return toml(("" if whole else "[image.shell]\n") + text)
+    line = line and f'type = "{types[0]}"\n'
+    return toml(("" if whole else "[image.shell]\n" + line) + text)
 
 
 def test_the_document_is_up_to_date() -> None:

@@ -6,7 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
-from dockerutils.config.model import Config, ImageSettings, Origin, check_repository
+from dockerutils.config.key import Key, given
+from dockerutils.config.model import (
+    FOLDERLESS,
+    IMAGE_KEYS,
+    Config,
+    ImageSettings,
+    Origin,
+    check_repository,
+)
 from dockerutils.config.problems import Problems, closest
 
 
@@ -26,6 +34,7 @@ class ImageChecks:
             self._check_circle(name)
             self._check_name(name, settings)
             self._check_purpose(name, settings)
+            self._check_type(name, settings)
 
     def _check_target(self, image: str, settings: ImageSettings) -> None:
         if settings.image is not None and settings.image not in self._known:
@@ -51,7 +60,8 @@ class ImageChecks:
 
     def _check_purpose(self, image: str, settings: ImageSettings) -> None:
         """Warn of an image that is neither made here nor said to be elsewhere."""
-        if image in self.folders or settings.image or settings.prefix is False:
+        elsewhere = settings.image or settings.prefix is False
+        if image in self.folders or elsewhere or settings.folderless:
             return
         if settings.name:
             sentence = f"is `{settings.name}`, {self._stranger(settings.name)}"
@@ -60,6 +70,21 @@ class ImageChecks:
             sentence = f"has no folder in docker/ and names no other image{hint}"
         key = "name" if settings.name else ""
         self.problems.warn(self._origin(image, key), image, key, sentence)
+
+    def _check_type(self, image: str, settings: ImageSettings) -> None:
+        """An image has the keys of its type; one that is another's form is not made at all."""
+        if settings.image and settings.type in FOLDERLESS:
+            self._fault(image, "type", f"cannot stand beside {self.target}: remove one of them.")
+            return
+        if settings.type is None and (image, "type") in self.config.origins:
+            return  # one that there is not, which is told already
+        for name in given(settings):
+            if not IMAGE_KEYS[name].suits(settings.made_as):
+                way = f"write `type = {IMAGE_KEYS[name].types[0]}`, or leave the key out."
+                if settings.image:
+                    way = f"it belongs to `{settings.image}`, which is what is made."
+                foreign = foreign_to(settings.made_as, IMAGE_KEYS[name])
+                self._fault(image, name, f"{foreign}; {way}")
 
     @cached_property
     def _known(self) -> set[str]:
@@ -77,3 +102,8 @@ class ImageChecks:
         places = ((image, key), (image, ""))
         found = (self.config.origins[place] for place in places if place in self.config.origins)
         return next(found, Origin(self.problems.file, 0))
+
+
+def foreign_to(image_type: str, key: Key) -> str:
+    """Say that images of a type do not have a key."""
+    return f"is a key of the image type {' or '.join(key.types)}, and this one is {image_type}"

@@ -10,32 +10,35 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from dockerutils.config.checks import ImageChecks
+from dockerutils.config.checks import ImageChecks, foreign_to
 from dockerutils.config.ini_lines import DEFAULT, IniLines
+from dockerutils.config.key import Key
 from dockerutils.config.model import (
+    DOCKERFILE,
+    FOLDERLESS,
     IMAGE_KEYS,
-    RUN_KEYS,
+    IMAGE_TYPES,
     Config,
     ImageSettings,
-    Key,
     Origin,
-    RunSettings,
 )
 from dockerutils.config.problems import Problems, closest
+from dockerutils.config.run_keys import RUN_KEYS, RunSettings
 from dockerutils.config.substitute import parse_substitutes
 from dockerutils.config.words import Option, unquoted
 
 DOCKED = "_docked"
 RUN_SECTIONS = ("run_image", "run-image")
-RUN_SECTION_KEYS = ("synthetic_images",)
+RUN_SECTION_KEYS = frozenset(("synthetic_images",))
 PROJECT_SECTION = "dockerutils"
-PROJECT_KEYS = ("name", "substitute")
+PROJECT_KEYS = frozenset(("name", "substitute"))
 ENV_KEYS = ("env", "env" + DOCKED)
 INI_KEYS: Mapping[str, Key] = {
     name: key for name, key in IMAGE_KEYS.items() if key.ini_name == name
 }
 Named = tuple[str | None, bool]
-KNOWN_KEYS = frozenset((*INI_KEYS, *RUN_KEYS, *(key + DOCKED for key in RUN_KEYS), *ENV_KEYS))
+EVERYWHERE = frozenset((*RUN_KEYS, *(key + DOCKED for key in RUN_KEYS), *ENV_KEYS))
+KNOWN_KEYS = EVERYWHERE | frozenset(INI_KEYS)
 
 
 def read_ini(text: str, file: str, folders: Collection[str]) -> Config:
@@ -113,7 +116,7 @@ class IniReader:
         )
         return pairs or ()
 
-    def _own_texts(self, section: str, known: Collection[str]) -> dict[str, str]:
+    def _own_texts(self, section: str, known: frozenset[str]) -> dict[str, str]:
         """Give the texts of a section that is no image's; warn of other keys than the known."""
         texts: dict[str, str] = {}
         for key in self.parser.options(section):
@@ -128,7 +131,21 @@ class IniReader:
             return True
         if section in (*RUN_SECTIONS, PROJECT_SECTION) or section in self._variable_sections:
             return False
+        if self._own_type(section) in FOLDERLESS:
+            return True
         return self.parser.has_option(section, "name") and "name" not in self.parser.defaults()
+
+    def _own_type(self, section: str) -> str:
+        """Give the type that a section sets itself, or nothing."""
+        if "type" in self.parser.defaults() or not self.parser.has_option(section, "type"):
+            return ""
+        return self._type(section)
+
+    def _type(self, section: str) -> str:
+        """Give the type of an image, as far as it can be read."""
+        with suppress(configparser.InterpolationError):  # noted where the key is read
+            return unquoted(self.parser.get(section, "type", fallback="").strip()) or DOCKERFILE
+        return DOCKERFILE
 
     @cached_property
     def _variable_sections(self) -> frozenset[str]:
@@ -144,17 +161,25 @@ class IniReader:
         values: dict[str, Any] = {}
         run: dict[str, Any] = {}
         docked: dict[str, Any] = {}
+        known = self._known_keys(section)
         for name in self.parser.options(section):
             plain = name.removesuffix(DOCKED)
-            if name in INI_KEYS:
+            if name in INI_KEYS and name in known:
                 self._take(values, section, INI_KEYS[name], name)
             elif plain in RUN_KEYS:
                 self._take(run if plain == name else docked, section, RUN_KEYS[plain], name)
             elif name not in ENV_KEYS:
-                self._unknown_key(section, name, KNOWN_KEYS)
+                self._unknown_key(section, name, known)
         self._add_variables(section, run, docked)
         self.origins[section, ""] = self._origin(section, "")
         return ImageSettings(**values, run=RunSettings(**run), docked=RunSettings(**docked))
+
+    def _known_keys(self, section: str) -> frozenset[str]:
+        """Give the keys that a section of its type can have; all for a type that there is not."""
+        image_type = self._type(section)
+        if image_type not in IMAGE_TYPES:
+            return KNOWN_KEYS
+        return EVERYWHERE | {name for name, key in INI_KEYS.items() if key.suits(image_type)}
 
     def _take(self, into: dict[str, Any], section: str, key: Key, name: str) -> None:
         text = self._text(section, name)
@@ -164,6 +189,7 @@ class IniReader:
         value = self.problems.attempt(lambda: key.kind.from_ini(text), origin, section, name)
         if value is not None:
             into[key.name] = value
+        if value is not None or self.problems.faults:  # a faulty one is not as if it were absent
             self.origins[section, name] = origin
 
     def _add_variables(self, section: str, run: dict[str, Any], docked: dict[str, Any]) -> None:
@@ -190,26 +216,26 @@ class IniReader:
             return None
         written = "environment" + key.removeprefix("env")
         self.origins.setdefault((section, written), self._origin(section, key))
-        names = [
-            name
-            for name in self.parser.options(source)
-            if not (name in self.parser.defaults() and name in KNOWN_KEYS)
-        ]
+        ours = self.parser.defaults().keys() & self._known_keys(section)
+        names = [name for name in self.parser.options(source) if name not in ours]
         texts = {name: self._text(source, name) or "" for name in names}
         return tuple(("--env", f"{name}={unquoted(text)}") for name, text in texts.items())
 
     def _with_targets(self, images: Mapping[str, ImageSettings]) -> dict[str, ImageSettings]:
         """Tell synthetic images, whose `name` is another image, from those with their own name."""
         targets: dict[Named, str] = {(name, False): name for name in (*images, *self.folders)}
-        for folder in sorted(self.folders & set(images)):
-            targets.setdefault(named(images[folder]), folder)
+        made = self.folders | {name for name, settings in images.items() if settings.folderless}
+        for name in sorted(made & set(images)):
+            targets.setdefault(named(images[name]), name)
         return {
-            name: self._with_target(name, settings, targets.get(named(settings)))
+            name: settings
+            if name in made
+            else self._with_target(name, settings, targets.get(named(settings)))
             for name, settings in images.items()
         }
 
     def _with_target(self, name: str, settings: ImageSettings, target: str | None) -> ImageSettings:
-        if settings.name is None or name in self.folders or target in (None, name):
+        if settings.name is None or target in (None, name):
             return settings
         self.origins[name, "image"] = self.origins.pop((name, "name"))
         return replace(settings, name=None, image=target)
@@ -227,11 +253,13 @@ class IniReader:
     def _origin(self, section: str, key: str) -> Origin:
         return Origin(self.problems.file, self.lines.line(section, key))
 
-    def _unknown_key(self, section: str, key: str, known: Collection[str]) -> None:
+    def _unknown_key(self, section: str, key: str, known: frozenset[str]) -> None:
         """Warn of a key, unless it is one of [DEFAULT], which other values may use."""
         if key in self.parser.defaults():
             return
-        if key in KNOWN_KEYS:
+        if key in KNOWN_KEYS and known >= EVERYWHERE:
+            sentence = f"{foreign_to(self._type(section), INI_KEYS[key])}; ignored."
+        elif key in KNOWN_KEYS:
             sentence = "has no meaning here; it belongs into the section of an image."
         else:
             sentence = f"is no key that we know{closest(key, known) or '; ignored.'}"
@@ -241,9 +269,16 @@ class IniReader:
         known = {*images, *self.folders, *RUN_SECTIONS, PROJECT_SECTION}
         for section in self.parser.sections():
             if section not in known | self._variable_sections:
-                hint = closest(section, known) or "; ignored."
+                hint = closest(section, known) or self._type_hint(section) or "; ignored."
                 origin = self._origin(section, "")
                 self.problems.warn(origin, section, "", f"belongs to no image{hint}")
+
+    def _type_hint(self, section: str) -> str:
+        """Say what is missing where a section reads as if it were an image's of another type."""
+        own = set(self.parser.options(section)) - set(self.parser.defaults())
+        likely = closest(self._type(section), FOLDERLESS) if "type" in own else ""
+        missing = (f"; write `type = {one}`." for one in FOLDERLESS if one in own)
+        return likely or next(missing, "")
 
 
 def named(settings: ImageSettings) -> Named:

@@ -10,8 +10,8 @@ import csv
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
+from dockerutils.config.kind import toml_type
 from dockerutils.config.words import (
     Option,
     csv_field,
@@ -25,23 +25,6 @@ from dockerutils.config.words import (
 TRUE = {"true", "t", "yes", "y", "on", "1"}
 FALSE = {"false", "f", "no", "n", "off", "0"}
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class Kind(Protocol):
-    """One kind of value, named in the documentation as `label`."""
-
-    @property
-    def label(self) -> str:
-        """Name the kind for a reader."""
-
-    def from_ini(self, text: str) -> object:
-        """Read the text of a .cfg file; None where nothing means that the key is not set."""
-
-    def from_toml(self, value: object) -> object:
-        """Read a TOML value."""
-
-    def to_toml(self, value: object) -> object:
-        """Give what `from_toml` reads as this value: strings, lists, tables, numbers."""
 
 
 @dataclass(frozen=True)
@@ -277,13 +260,6 @@ def string_list(value: object) -> tuple[str, ...]:
 def options_of(value: object) -> tuple[Option, ...]:
     """Narrow a stored value to options."""
     return value if isinstance(value, tuple) else ()
-
-
-def toml_type(value: object) -> str:
-    """Name the type of a TOML value for a reader."""
-    names = {bool: "a Boolean", int: "a number", float: "a number", str: "a string"}
-    names |= {list: "a list", dict: "a table"}
-    return names.get(type(value), "a date")
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Key
+from dockerutils.config.key import Key
+from dockerutils.config.model import IMAGE_KEYS
+from dockerutils.config.run_keys import RUN_KEYS
 
 HEAD = """\
 # Configuration
 
-<!-- Made by bin/docs from dockerutils/config/model.py. -->
+<!-- Made by bin/docs from the keys that dockerutils/config/ declares. -->
 
 Nothing is needed where `docker/<image>/Dockerfile` is enough. What goes beyond it stands in one of
 three places, which mean the same; more than one of them is an error:
@@ -42,7 +44,8 @@ three places, which mean the same; more than one of them is an error:
   list holds the words of such options.
 - An empty value in a `.cfg` is an empty list or a False; for a string it means that the key is
   not set.
-- In TOML an unknown key is an error.
+- In TOML an unknown key is an error, and so is one that another image type has. In a `.cfg` that
+  is passed over with a warning, too, or without one if it stands in `[DEFAULT]`.
 - All problems of a file are reported together, each with its line.
 
 ```ini
@@ -82,10 +85,41 @@ substitute = { "python:3.11-slim" = "mirror.example/python:3.11-slim" }
 ## Kinds of images
 
 - A folder `docker/<image>/` with a Dockerfile is an image of the project, built by `build-image`.
+- A *virtualenv* becomes an image of the project, too, where `type` is `venv`, and *Debian
+  packages* where it is `debian`: without a Dockerfile, and without a folder in `docker/`. A project
+  that has no other images needs no `docker/` at all if `[tool.dockerutils]` in `pyproject.toml` has
+  its settings. What is baked into such an image is set by the keys that begin with `image_`; the
+  keys of a run have nothing to do with that.
 - A *synthetic* image is another image with run settings of its own. In a `.cfg` its `name` is that
   image, and `synthetic_images` in `[run_image]` (or `[run-image]`) lists it, separated by commas;
   a listed image needs no section.
 - A *configuration-only* image exists already: `name`, `tag` and `prefix` false.
+
+```ini
+[app]
+type = venv
+project = src:/app
+base = python:3.11-slim
+image_cmd = python -m shop
+ports = -p 8000:8000
+
+[os]
+type = debian
+packages = python3
+```
+
+```toml
+[image.app]
+type = "venv"
+project = ["src:/app"]
+base = "python:3.11-slim"
+image_cmd = ["python", "-m", "shop"]
+ports = ["8000:8000"]
+
+[image.os]
+type = "debian"
+packages = ["python3"]
+```
 
 ```ini
 [run_image]
@@ -133,12 +167,30 @@ environment = { GREETING = "Good morning", MODE = "dev" }
 
 def manual() -> str:
     """Give the text of docs/configuration.md."""
+    types = [
+        part
+        for image_types in dict.fromkeys(one.types for one in IMAGE_KEYS.values() if one.types)
+        for part in section(
+            f"Keys of an image of type {either(image_types)}", own_keys(image_types)
+        )
+    ]
     parts = [
         HEAD,
-        *section("Keys of an image", IMAGE_KEYS.values()),
+        *section("Keys of any image", (one for one in IMAGE_KEYS.values() if not one.types)),
+        *types,
         *section("Keys of a run", RUN_KEYS.values()),
     ]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def own_keys(image_types: tuple[str, ...]) -> Iterator[Key]:
+    """Give the keys that these types have, and no other."""
+    return (one for one in IMAGE_KEYS.values() if one.types == image_types)
+
+
+def either(words: tuple[str, ...]) -> str:
+    """Write names for a reader, as one or the other."""
+    return " or ".join(f"`{word}`" for word in words)
 
 
 def section(title: str, keys: Iterable[Key]) -> Iterator[str]:

@@ -5,14 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from dockerutils.config.model import (
-    IMAGE_KEYS,
-    RUN_KEYS,
-    Config,
-    ImageSettings,
-    Key,
-    given,
-)
+from dockerutils.config.key import Key, given
+from dockerutils.config.model import IMAGE_KEYS, Config, ImageSettings
+from dockerutils.config.run_keys import RUN_KEYS
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 ESCAPES = {

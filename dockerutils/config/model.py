@@ -6,52 +6,30 @@ The readers, `docs/configuration.md`, `show` and `migrate` are all made from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from dockerutils.config.kinds import (
-    Environment,
-    Kind,
-    OptionList,
-    OtherOptions,
-    Switch,
-    Text,
-    Truth,
-    Words,
-)
-from dockerutils.config.words import Option
+from dockerutils.config import debian_keys, venv_keys
+from dockerutils.config.baked_keys import BakedSettings
+from dockerutils.config.debian_keys import DebianSettings
+from dockerutils.config.key import Key, given, key, keys_of
+from dockerutils.config.kinds import Text, Truth, Words
+from dockerutils.config.publication_keys import PublicationSettings
+from dockerutils.config.run_keys import RunSettings
+from dockerutils.config.venv_keys import VenvSettings
 
-IMAGE_TYPES = ("dockerfile",)
+DOCKERFILE = "dockerfile"
+VENV = venv_keys.TYPE
+DEBIAN = debian_keys.TYPE
+IMAGE_TYPES = (DOCKERFILE, VENV, DEBIAN)
+FOLDERLESS = (VENV, DEBIAN)  # the types whose images need no folder in docker/
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 REPOSITORY = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
     r"(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"
 )
-
-
-@dataclass(frozen=True)
-class Key:
-    """What a reader has to know of a key; `ini` and `toml` are one example in either spelling.
-
-    `ini_name` is what the key is called in a .cfg, if not the same.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-    default: str
-    ini: str
-    toml: str
-    ini_name: str
-
-
-def key(kind: Kind, meaning: str, *, default: str, ini: str, toml: str, ini_name: str = "") -> Any:
-    """Declare a key: the attribute is None where the configuration does not set it."""
-    declared = {"kind": kind, "meaning": meaning, "default": default, "ini": ini, "toml": toml}
-    return field(default=None, metadata={**declared, "ini_name": ini_name})
 
 
 def check_tag(text: str) -> None:
@@ -72,12 +50,6 @@ def check_repository(text: str) -> None:
         )
 
 
-def check_user(text: str) -> None:
-    """Raise `ValueError` for what the key `user` does not mean."""
-    if not re.fullmatch(r"host|image|\d+(?::\d+)?", text):
-        raise ValueError(f"is `{text}`; write host, image, or a number such as 1000 or 1000:1000")
-
-
 def check_type(text: str) -> None:
     """Raise `ValueError` for a way of making images that there is not."""
     if text not in IMAGE_TYPES:
@@ -85,107 +57,8 @@ def check_type(text: str) -> None:
 
 
 @dataclass(frozen=True)
-class RunSettings:
-    """How a container of an image is run. Every key has a variant for docked terminals."""
-
-    volumes: tuple[Option, ...] | None = key(
-        OptionList("--volume", "list of volumes and mounts", table="--mount"),
-        "What is mounted into the container; in TOML a table is a `--mount`.",
-        default="nothing",
-        ini="-v {project_root}:/workdir --mount type=bind,source={home}/.aws,target=/root/.aws",
-        toml='["{project_root}:/workdir",'
-        ' { type = "bind", source = "{home}/.aws", target = "/root/.aws" }]',
-    )
-    ports: tuple[Option, ...] | None = key(
-        OptionList("--publish", "list of ports"),
-        "Ports that are published.",
-        default="none",
-        ini="-p 8888:8888",
-        toml='["8888:8888"]',
-    )
-    environment: tuple[Option, ...] | None = key(
-        Environment(),
-        "Environment variables. A name alone passes on the host's variable if it is set there."
-        " Values taken from the environment (`$NAME`) never reach a command line.",
-        default="none",
-        ini="-e MODE=dev -e TOKEN",
-        toml='{ MODE = "dev", TOKEN = { from = "TOKEN" } }',
-    )
-    network: tuple[Option, ...] | None = key(
-        OptionList("--network", "name of a network", bare=True),
-        "The network that the container joins.",
-        default="docker's own",
-        ini="backend",
-        toml='"backend"',
-    )
-    interactive: bool | tuple[Option, ...] | None = key(
-        Switch(
-            true=((("--interactive",), ("--tty",)), (("--tty",),)),
-            false=(),
-        ),
-        "Whether the container gets standard input and, where there is one, the terminal; or"
-        " docker's options, such as `-d`.",
-        default="true",
-        ini="-d",
-        toml='["-d"]',
-    )
-    gpu: bool | tuple[Option, ...] | None = key(
-        Switch(),
-        "Whether the container sees the GPUs: `--gpus all` and `NVIDIA_VISIBLE_DEVICES=all`; or"
-        " docker's options for it, such as `--runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=0`.",
-        default="false",
-        ini="True",
-        toml="true",
-    )
-    init: bool | tuple[Option, ...] | None = key(
-        Switch(true=((("--init",),),), false=((("--init=false",),),)),
-        "Whether a small init process reaps children and forwards signals.",
-        default="true",
-        ini="False",
-        toml="false",
-    )
-    keep_container: bool | tuple[Option, ...] | None = key(
-        Switch(true=((("--rm=false",),),), false=((("--rm",),), (("--rm=true",),))),
-        "Whether the container stays after its end (no `--rm`).",
-        default="false",
-        ini="True",
-        toml="true",
-    )
-    cmd: tuple[str, ...] | None = key(
-        Words(command=True),
-        "The command that runs, instead of the image's own; a .cfg may use the JSON form.",
-        default="the image's CMD",
-        ini="bash -l",
-        toml='["bash", "-l"]',
-    )
-    args: tuple[Option, ...] | None = key(
-        OtherOptions(),
-        "Any other options of `docker run`.",
-        default="none",
-        ini="--shm-size 1g --cap-add SYS_PTRACE",
-        toml='["--shm-size", "1g", "--cap-add", "SYS_PTRACE"]',
-    )
-    user: str | None = key(
-        Text("host, image or a number", check=check_user),
-        "Whom the container runs as: `host` is you, so that files in mounted folders stay yours;"
-        " `image` is whom the image says.",
-        default="image",
-        ini="host",
-        toml='"host"',
-    )
-    aws: bool | None = key(
-        Truth(),
-        "Whether the AWS variables that are set (`AWS_ACCESS_KEY_ID` and its like) are passed on"
-        " by name.",
-        default="false",
-        ini="True",
-        toml="true",
-    )
-
-
-@dataclass(frozen=True)
-class ImageSettings:
-    """One image: what it is called, how it is built and published, how it is run."""
+class CommonSettings:
+    """What an image is called and how it is built; and what a Dockerfile's one has."""
 
     image: str | None = key(
         Text(),
@@ -221,11 +94,12 @@ class ImageSettings:
         toml="false",
     )
     type: str | None = key(
-        Text(" or ".join(IMAGE_TYPES), check=check_type),
-        "How the image is made.",
-        default="dockerfile",
-        ini="dockerfile",
-        toml='"dockerfile"',
+        Text(f"{', '.join(IMAGE_TYPES[:-1])} or {IMAGE_TYPES[-1]}", check=check_type),
+        "How the image is made: from a Dockerfile, from a virtualenv, or from Debian packages. The"
+        " latter two need neither a Dockerfile nor a folder in `docker/`.",
+        default=DOCKERFILE,
+        ini=VENV,
+        toml=f'"{VENV}"',
     )
     build_args: tuple[str, ...] | None = key(
         Words(),
@@ -234,6 +108,7 @@ class ImageSettings:
         default="none",
         ini="--build-arg VERSION=1.2 --network host",
         toml='["--build-arg", "VERSION=1.2", "--network", "host"]',
+        types=(DOCKERFILE,),
     )
     pull_FROM_on_force: bool | None = key(
         Truth(),
@@ -241,6 +116,7 @@ class ImageSettings:
         default="false",
         ini="True",
         toml="true",
+        types=(DOCKERFILE,),
     )
     pre_build_script: str | None = key(
         Text("shell command", script=True),
@@ -256,23 +132,26 @@ class ImageSettings:
         ini="./docker/scan.sh",
         toml='"./docker/scan.sh"',
     )
-    image_repo: str | None = key(
-        Text(),
-        "Where the image is published.",
-        default="nowhere",
-        ini="aws",
-        toml='"aws"',
-    )
-    publication_tag: str | None = key(
-        Text(),
-        "The whole name under which it is published; `{account}`, `{region}`, `{image}`, `{tag}`"
-        " and `{user}` are replaced.",
-        default="the registry's usual form",
-        ini="{account}.dkr.ecr.{region}.amazonaws.com/{image}:{tag}",
-        toml='"{account}.dkr.ecr.{region}.amazonaws.com/{image}:{tag}"',
-    )
+
+
+@dataclass(frozen=True)
+class ImageSettings(  # last keys first
+    BakedSettings, DebianSettings, VenvSettings, PublicationSettings, CommonSettings
+):
+    """One image: what it is called, how it is made, published and run."""
+
     run: RunSettings = field(default_factory=RunSettings)
     docked: RunSettings = field(default_factory=RunSettings)
+
+    @property
+    def made_as(self) -> str:
+        """The image type, as it is set or by default."""
+        return self.type or DOCKERFILE
+
+    @property
+    def folderless(self) -> bool:
+        """Tell whether the image is made here without a folder in docker/."""
+        return self.image is None and self.type in FOLDERLESS
 
     def running(self, docked: bool) -> RunSettings:
         """Give the run settings that hold here: docked ones first where the terminal is docked."""
@@ -309,19 +188,4 @@ class Config:
         return self.images.get(image, ImageSettings())
 
 
-def keys_of(settings: type[RunSettings] | type[ImageSettings]) -> Iterator[Key]:
-    """Give the declared keys, in order."""
-    for item in fields(settings):
-        if item.metadata:
-            declared = dict(item.metadata)
-            yield Key(name=item.name, **{**declared, "ini_name": declared["ini_name"] or item.name})
-
-
-def given(settings: RunSettings | ImageSettings) -> dict[str, object]:
-    """Give the keys that are set, with their values."""
-    values = {one.name: getattr(settings, one.name) for one in keys_of(type(settings))}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-RUN_KEYS: Mapping[str, Key] = MappingProxyType({one.name: one for one in keys_of(RunSettings)})
 IMAGE_KEYS: Mapping[str, Key] = MappingProxyType({one.name: one for one in keys_of(ImageSettings)})

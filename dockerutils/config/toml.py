@@ -9,17 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from dockerutils.config.checks import ImageChecks
-from dockerutils.config.kinds import Text, toml_type
-from dockerutils.config.model import (
-    IMAGE_KEYS,
-    RUN_KEYS,
-    Config,
-    ImageSettings,
-    Key,
-    Origin,
-    RunSettings,
-)
+from dockerutils.config.key import Key
+from dockerutils.config.kind import toml_type
+from dockerutils.config.kinds import Text
+from dockerutils.config.model import IMAGE_KEYS, Config, ImageSettings, Origin
 from dockerutils.config.problems import Problems, closest
+from dockerutils.config.run_keys import RUN_KEYS, RunSettings
 from dockerutils.config.toml_lines import Path, line_numbers
 from dockerutils.errors import ConfigError
 
@@ -116,7 +111,7 @@ class TomlReader:
             if known is None:
                 self._unknown((*at, name), section, name, (*keys, "docked"))
                 continue
-            origin = self._origin((*at, name))
+            origin = self.origins[section, name + suffix] = self._origin((*at, name))
             value = self.problems.attempt(
                 lambda kind=known.kind, raw=raw: kind.from_toml(raw),  # type: ignore[misc]
                 origin,
@@ -125,7 +120,6 @@ class TomlReader:
             )
             if value is not None:
                 values[name] = value
-                self.origins[section, name + suffix] = origin
         return values
 
     def _table(self, content: object, at: Path) -> Mapping[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from dockerutils.config.model import ImageSettings, Origin, check_tag
+from dockerutils.config.model import DOCKERFILE, ImageSettings, Origin, check_tag
 from dockerutils.config.problems import closest, unset_variable
 from dockerutils.config.template import Scope, UnsetVariable
 from dockerutils.errors import ConfigError, ProjectError
@@ -18,13 +18,14 @@ RESERVED = ("all", "clean")  # words of build-image, never names of images
 @dataclass(frozen=True)
 class Image:
     """An image as a user names it. `source` is the image that it is a synthetic form of, or its
-    own name; `built` tells whether this project makes it."""
+    own name; `built` tells whether this project makes it, and `made_as` as which image type."""
 
     name: str
     reference: Reference
     settings: ImageSettings
     source: str
     built: bool
+    made_as: str = DOCKERFILE
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,10 @@ class Catalogue:
     @cached_property
     def built(self) -> tuple[str, ...]:
         """Name the images that this project makes, in order."""
-        root, folders = self.project.root, self.project.folders
-        return tuple(
-            name
-            for name in folders
-            if name not in RESERVED and (root / self.project.dockerfile(name)).is_file()
-        )
+        images = self.project.config.images
+        folderless = {name for name, settings in images.items() if settings.folderless}
+        with_dockerfile = filter(self._has_dockerfile, self.project.folders)
+        return tuple(sorted({*folderless, *with_dockerfile}.difference(RESERVED)))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -65,14 +64,16 @@ class Catalogue:
             raise self._unknown(name)
         source = self._source(name)
         settings = self.project.config.settings(name)
-        if self._lacks_dockerfile(source):
+        if self._is_unmade(source):
             raise self._unmade(source)
+        self._check_sources(source)
         return Image(
             name=name,
             reference=Reference(self._repository(source), self._tag(name, source)),
             settings=settings,
             source=source,
             built=source in self._made,
+            made_as=self.project.config.settings(source).made_as,
         )
 
     @cached_property
@@ -149,12 +150,33 @@ class Catalogue:
             ) from None
         return expanded
 
-    def _lacks_dockerfile(self, name: str) -> bool:
-        """Tell whether a folder stands for an image that is neither made here nor elsewhere."""
-        elsewhere = self.project.config.settings(name).prefix is False
-        return name in self.project.folders and name not in self._made and not elsewhere
+    def _has_dockerfile(self, name: str) -> bool:
+        return (self.project.root / self.project.dockerfile(name)).is_file()
+
+    def _is_unmade(self, name: str) -> bool:
+        """Tell whether a folder or a type stands for an image that is made neither here nor
+        elsewhere."""
+        settings = self.project.config.settings(name)
+        if name in self._made:
+            return False
+        return settings.folderless or (
+            name in self.project.folders and settings.prefix is not False
+        )
+
+    def _check_sources(self, name: str) -> None:
+        """Raise `ConfigError` for an image that could be made in two ways."""
+        settings = self.project.config.settings(name)
+        if settings.folderless and self._has_dockerfile(name):
+            origin = self.project.config.origins.get((name, "type"), Origin(f"[{name}]", 0))
+            path = self.project.dockerfile(name)
+            raise ConfigError(
+                f"{origin}: [{name}] type is {settings.type}, but there is {path} as well.",
+                "Remove the Dockerfile, or the key `type`.",
+            )
 
     def _unmade(self, name: str) -> ProjectError:
+        if name in RESERVED:
+            return self._unknown(name)
         return ProjectError(
             f"{TREE}/{name}/ has no Dockerfile.",
             f"Write {self.project.dockerfile(name)}, or name another image.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dockerutils import docker_cli
 from dockerutils.command import Command, Secret, Stdin, shown_word
+from dockerutils.context.ignore import load_rules
 from dockerutils.errors import ProjectError
 from dockerutils.expansion import Expansion
 from dockerutils.images.build_secrets import (
@@ -172,6 +173,13 @@ class DockerfileReading:
         own = self._with_stand_ins(own, stand_ins, request.named_contexts)
         stage = () if request.target else self._stage_build(own)
         return (docker_cli.build(own, talks=not request.quiet), *stage)
+
+    def assembly(self, request: BuildRequest) -> None:
+        """Leave it to the builder."""
+
+    def takes(self, file: str) -> bool:
+        """Tell whether a file of the project is part of the context."""
+        return not load_rules(self.folder, self.folder / self.path).excludes(file)
 
     def _with_stand_ins(
         self, own: docker_cli.Build, stand_ins: Mapping[str, str], named_contexts: bool

@@ -65,7 +65,7 @@ class Graph:
 
     def _read(self, image: Image) -> Node:
         expansion = Expansion(self.catalogue.project, self.environ, image.name)
-        reading = self.recipes[image.settings.type or "dockerfile"](image, expansion, self.request)
+        reading = self.recipes[image.made_as](image, expansion, self.request)
         strangers: list[str] = []
         uses = {use.name: self._sibling(use, strangers) for use in reading.uses}
         meant = {name: sibling for name, sibling in uses.items() if sibling}
@@ -118,4 +118,4 @@ def cycle(path: list[str], nodes: Mapping[str, Node]) -> ProjectError:
         message = f"the image {ring[0]} stands on itself."
     else:
         message = f"these images stand on each other: {' → '.join(ring)}."
-    return ProjectError(message, f"Take one of the FROM or COPY --from lines away; see {place}.")
+    return ProjectError(message, f"Take one FROM, COPY --from or `base` away; see {place}.")

@@ -11,10 +11,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from dockerutils.oci.image import settings_of
+
 LABEL = "dockerutils.inputs"
 FORM = "1"  # of the label; another one is another version's, and never equal
 DIGITS = 12  # of a part's digest in the label: 48 bits
 OUR_LABELS = "dockerutils."
+GROUND = "-packages"  # after the name of an image: what a builder makes for it to stand on
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,13 @@ def read_label(label: str) -> Inputs | None:
 def base_digest(layers: Iterable[str], config: Mapping[str, object]) -> str:
     """Digest an image that another stands on: its layers, and its configuration without our labels.
 
-    Image IDs will not do: the containerd store gives the same image another ID (design, 6.6).
+    Image IDs will not do: the containerd store gives the same image another ID (design, 6.6). Nor
+    does all that an engine tells: the same image from a registry or an archive has to be the same.
     """
-    labels = config.get("Labels")
-    others = {
-        name: value
-        for name, value in (labels if isinstance(labels, dict) else {}).items()
-        if not name.startswith(OUR_LABELS)
-    }
-    content = {"layers": list(layers), "config": {**config, "Labels": others}}
+    settings = settings_of(config)
+    labels = settings.pop("Labels", None) or {}
+    others = {name: value for name, value in labels.items() if not name.startswith(OUR_LABELS)}
+    content = {"layers": list(layers), "config": {**settings, "Labels": others}}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from dockerutils.command import Command
-from dockerutils.expansion import Expansion
-from dockerutils.images.catalogue import Image
+from dockerutils.errors import EngineError
+
+if TYPE_CHECKING:
+    from dockerutils.expansion import Expansion
+    from dockerutils.images.catalogue import Image
+    from dockerutils.oci.image import OciImage
+    from dockerutils.runner import Answer
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,64 @@ class NamedImage:
     place: str
 
 
+@dataclass(frozen=True)
+class Assembled:
+    """An image that was put together, and what is odd about it."""
+
+    image: OciImage
+    warnings: tuple[str, ...] = ()
+
+
+def no_stream(command: Command) -> AbstractContextManager[BinaryIO]:
+    """Start nothing."""
+    raise EngineError(f"{command.argv[0]} cannot be started here.")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What may be used while an image is put together: processes, and a folder that is removed.
+
+    `read` asks a question. What `stream` starts is printed, and read while it runs; it raises
+    `CommandFailed` at its end if it fails.
+    """
+
+    read: Callable[[Command], Answer]
+    scratch: Path
+    stream: Callable[[Command], AbstractContextManager[BinaryIO]] = no_stream
+
+
+class Ground(Protocol):
+    """What a builder makes between a base and an image that is put together upon it."""
+
+    def reference(self, base: str, user: str) -> str:
+        """Give its name upon a base with this digest and this user; the name tells the content."""
+
+    def command(self, reference: str, base: str, user: str, request: BuildRequest) -> Command:
+        """Give the build that makes it, under this name, upon the base of that name."""
+
+
+class Assembly(Protocol):
+    """How an image is put together here, of layers, without a builder."""
+
+    @property
+    def ground(self) -> Ground | None:
+        """What a builder makes upon the base before, to stand on; None for nothing."""
+
+    @property
+    def base(self) -> str:
+        """The image that it is put upon: a name, `oci:DIR`, or a file; empty for none."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What it is made of, for a reader."""
+
+    def upon(self, base: OciImage, labels: Mapping[str, str], bench: Bench) -> Assembled:
+        """Put it together; raise `ProjectError` for a base that it cannot stand on."""
+
+    def verify(self, image: str, bench: Bench) -> None:
+        """Run the image, by its ID; raise `DockerutilsError` for what does not do there."""
+
+
 class Reading(Protocol):
     """An image's sources, read once."""
 
@@ -78,7 +142,16 @@ class Reading(Protocol):
         """
 
     def commands(self, request: BuildRequest, stand_ins: Mapping[str, str]) -> tuple[Command, ...]:
-        """Give the commands that make it; `stand_ins` are taken for images that it names."""
+        """Give the commands that make it, or something near it where it is put together here.
+
+        `stand_ins` are taken for images that it names.
+        """
+
+    def assembly(self, request: BuildRequest) -> Assembly | None:
+        """Give how it is put together here; None for an image that a builder makes."""
+
+    def takes(self, file: str) -> bool:
+        """Tell whether a file of the project, by its path from the root, goes into the image."""
 
 
 @dataclass(frozen=True)
@@ -104,5 +177,5 @@ class Node:
         return bool(self.siblings or self.stand_ins or self.strangers)
 
 
-Recipe = Callable[[Image, Expansion, BuildRequest], Reading]
+Recipe = Callable[["Image", "Expansion", BuildRequest], Reading]
 """Reads an image of one type; raises `ProjectError` with the place for sources that are wrong."""

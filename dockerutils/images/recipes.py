@@ -7,13 +7,31 @@ from types import MappingProxyType
 
 from dockerutils.config.substitute import VARIABLE, parse_substitutes
 from dockerutils.errors import ConfigError
-from dockerutils.images.catalogue import Catalogue
+from dockerutils.expansion import Expansion
+from dockerutils.images.catalogue import Catalogue, Image
 from dockerutils.images.dockerfile import read_dockerfile
 from dockerutils.images.graph import Graph
-from dockerutils.images.recipe import BuildRequest, Recipe
+from dockerutils.images.recipe import BuildRequest, Reading, Recipe
 from dockerutils.project import Project
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({"dockerfile": read_dockerfile})
+
+def read_venv(image: Image, expansion: Expansion, request: BuildRequest) -> Reading:
+    """Read an image made from a virtualenv; what that takes is loaded for the first one."""
+    from dockerutils.images import venv  # noqa: PLC0415
+
+    return venv.read_venv(image, expansion, request)
+
+
+def read_debian(image: Image, expansion: Expansion, request: BuildRequest) -> Reading:
+    """Read an image made from Debian packages; what that takes is loaded for the first one."""
+    from dockerutils.images import debian  # noqa: PLC0415
+
+    return debian.read_debian(image, expansion, request)
+
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType(
+    {"dockerfile": read_dockerfile, "venv": read_venv, "debian": read_debian}
+)
 
 
 def open_graph(
