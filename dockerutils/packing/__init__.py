@@ -1,0 +1,1 @@
+"""What venv2docker needs besides the build: its options, its folder, its log."""
