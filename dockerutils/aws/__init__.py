@@ -1,0 +1,1 @@
+"""Amazon Web Services: sessions, registries, and their logins for pulls."""

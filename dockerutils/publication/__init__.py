@@ -1,0 +1,1 @@
+"""Publishing: the names, the places, and what is kept of it."""
