@@ -114,15 +114,25 @@ class WireCache:
             new.touch(mode=0o600)
             packed = Packed(new, size)
         show(packed)
+        failure: Exception = DockerutilsError("a layer could not be made ready.")
         try:
             yield new
+            with self._told(new):
+                self._keep(packed, folder / digest)
+            return
         except (DockerutilsError, OSError) as error:
-            packed.finish(error)
-            new.unlink(missing_ok=True)
+            failure = error
             raise
-        packed.path = folder / f"{digest}-{size}-{packed.finish():08x}"
-        with self._told(new):
-            new.replace(packed.path)
+        finally:
+            if packed.path == new:
+                packed.finish(failure)
+                new.unlink(missing_ok=True)
+
+    def _keep(self, packed: Packed, name: Path) -> None:
+        """Give a whole layer the name under which it is found again."""
+        kept = name.with_name(f"{name.name}-{packed.size}-{packed.finish():08x}")
+        packed.path.replace(kept)
+        packed.path = kept
 
     def prune(self) -> None:
         """Remove what was not used for the longest time, down to the bound."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dockerutils import docker_cli
@@ -28,6 +28,7 @@ from dockerutils.sources.engine import config_of
 
 LOADED = re.compile(r"^Loaded image(?: ID)?: (sha256:[0-9a-f]{64})$", re.MULTILINE)
 NO_ROOM = "no space left on device"
+HELD = "what is held"  # stands for whichever image has the layers that are left out
 NEWEST = 20  # so many images of the same name, now lost, are looked at for their layers
 
 Known = dict[str, ImageFacts]
@@ -186,6 +187,14 @@ def is_same(facts: ImageFacts, image: OciImage) -> bool:
     return same_layers and content(config_of(facts)) == content(image.config_bytes())
 
 
+def is_image(there: ImageFacts, here: ImageFacts) -> bool:
+    """Tell whether two engines speak of the same image, each in its own way."""
+    if not (there.by_manifest or here.by_manifest):
+        return there.id == here.id
+    same_layers = tuple(there.layers) == tuple(here.layers)
+    return same_layers and content(config_of(there)) == content(config_of(here))
+
+
 def content(config: bytes) -> ImageConfig:
     """Give what an engine tells of a configuration: all but the history of its layers."""
     return replace(parse_config(config), steps=())
@@ -194,6 +203,13 @@ def content(config: bytes) -> ImageConfig:
 def held_layers(image: OciImage, known: Known) -> int:
     """Count the lowest layers that one of the images has as well."""
     return max((common(one.layers, image.diff_ids) for one in known.values()), default=0)
+
+
+def inventory(engine: Engine, layers: Sequence[str]) -> tuple[str, ...]:
+    """Give the longest beginning of these layers that an image of the engine has."""
+    ids = engine.images()
+    counts = [common(one.layers, layers) for one in engine.facts(ids).values()] if ids else [0]
+    return tuple(layers[: max(counts, default=0)])
 
 
 def common(one: Iterable[str], other: Iterable[str]) -> int:

@@ -20,9 +20,8 @@ from dockerutils.oci.tar import Entry
 from dockerutils.oci.wire import GZIP, NONE, ZSTD, travelling
 from dockerutils.runner import Answer
 from dockerutils.sinks.blobs import watched
-from dockerutils.sinks.engine import NO_ROOM, EngineSink, Refused, content
+from dockerutils.sinks.engine import NO_ROOM, EngineSink, Refused, is_image
 from dockerutils.sinks.sink import Placed
-from dockerutils.sources.engine import config_of
 from dockerutils.sources.supply import Supply
 from dockerutils.ssh.connection import Dropped
 from dockerutils.ssh.host import Host, HostFacts
@@ -245,14 +244,6 @@ def held_back(
     if before:
         before.result()
     yield last
-
-
-def is_image(there: ImageFacts, here: ImageFacts) -> bool:
-    """Tell whether two engines speak of the same image, each in its own way."""
-    if not (there.by_manifest or here.by_manifest):
-        return there.id == here.id
-    same_layers = tuple(there.layers) == tuple(here.layers)
-    return same_layers and content(config_of(there)) == content(config_of(here))
 
 
 def is_away(message: str) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from dockerutils.oci.image import OciImage
 from dockerutils.oci.layer import Advance, Layer, ignore
+
+if TYPE_CHECKING:
+    from dockerutils.oci.image import OciImage
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,8 @@ class Supply:
             raise gone(self.subject.reference)
 
     def _unsaved(self, error: CommandFailed) -> EngineError:
-        if "no such image" in error.said.lower():
+        there = docker_cli.inspect_images([self.subject.facts.id])
+        if self.crew.write(there, ()).status:
             return gone(self.subject.reference)
         said = error.said.strip().splitlines()[-1:]
         return EngineError(

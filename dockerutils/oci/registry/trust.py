@@ -48,9 +48,8 @@ class Trust:
         # authority's certificate, which Python refuses since 3.13, are none.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        for variable in BUNDLES:
-            if environ.get(variable):
-                _add(context, Path(environ[variable]), f", which {variable} names,")
+        for path, variable in _bundles(environ).items():
+            _add(context, path, f", which {variable} names,")
         for folder in (path / host for path in self.certificates):
             for bundle in sorted(folder.glob("*.crt")):
                 _add(context, bundle)
@@ -66,6 +65,18 @@ def docker_trust(home: Path) -> Trust:
         certificates=(system / "certs.d", own / "certs.d", home / ".docker/certs.d"),
         settings=tuple(place / "daemon.json" for place in (system, own, home / ".docker")),
     )
+
+
+def _bundles(environ: Mapping[str, str]) -> dict[Path, str]:
+    """Give what the environment names, each once: reading a bundle takes 15 ms.
+
+    What OpenSSL takes by itself is left out.
+    """
+    usual = ssl.get_default_verify_paths()
+    known = {Path(one).resolve() for one in (usual.cafile, usual.capath) if one}
+    named = [(Path(environ[name]), name) for name in reversed(BUNDLES) if environ.get(name)]
+    bundles = {path.resolve(): name for path, name in named}
+    return {path: name for path, name in bundles.items() if path not in known}
 
 
 def _inside(name: str, network: str) -> bool:

@@ -1,0 +1,109 @@
+"""Builders of ssh's command lines: pure functions from values to commands.
+
+All that the user's ssh_config says of a host holds: names, ports, keys, jump hosts, known host
+keys. Nothing here weakens how a host's key is checked.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dockerutils.command import Command, Stdin
+from dockerutils.errors import UsageError
+
+PATIENCE = 20  # seconds until a host has to answer
+URL = "ssh://"
+# Nothing in it can be taken for an option.
+PLACE = re.compile(
+    r"(?P<user>[^-@/\s][^@/\s]*@)?(?P<host>[^-:@/\[\]\s][^:@/\s]*|\[[^]@/\s]+\])(?::(?P<port>[0-9]+))?"
+)
+IPV6 = re.compile(r"(?P<user>[^-@/\s][^@/\s]*@)?(?P<host>[0-9a-fA-F:.]+(?:%\w+)?)(?P<port>)")
+# What a user's configuration may say, and what would be in the way of one command after the other.
+PLAIN = ("ClearAllForwardings=yes", "ForwardAgent=no", "RemoteCommand=none", "ControlPersist=no")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host as the user names it, in `text`, and the key to identify oneself with, if any."""
+
+    text: str
+    host: str
+    port: str = ""
+    identity: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that a user would give for it."""
+        key = ("-i", self.identity) if self.identity else ()
+        return (*key, *(("-p", self.port) if self.port else ()))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_address(text: str, identity: str = "") -> Address:
+    """Read `HOST`, `user@host[:port]` or `ssh://…`; raise `UsageError` for what is neither."""
+    place = text[len(URL) :].rstrip("/") if text.startswith(URL) else text
+    found = PLACE.fullmatch(place) or IPV6.fullmatch(place)
+    if not found:
+        raise UsageError(
+            f"`{text}` is no host.", "Write a Host of your ssh_config, or user@host[:port]."
+        )
+    host = found["host"].removeprefix("[").removesuffix("]")
+    return Address(text, f"{found['user'] or ''}{host}", found["port"] or "", identity)
+
+
+def check_identity(text: str, here: Path, home: str) -> str:
+    """Give the path of a key; raise `UsageError` where there is none, which ssh only warns of."""
+    if not text:
+        return ""
+    path = Path(home, text[2:]) if text.startswith("~/") else here / text
+    if not path.is_file():
+        raise UsageError(
+            f"the key {text} is not there.", "Name a private key with --identity, or in SSH_KEY."
+        )
+    return str(path)
+
+
+def master(address: Address, socket: Path, asks: bool) -> Command:
+    """Connect, and have a shell there take lines; others use the connection through the socket.
+
+    `asks` lets ssh ask on the terminal, for a password or about a host that it does not know.
+    """
+    options = (
+        *PLAIN,
+        f"BatchMode={'no' if asks else 'yes'}",
+        f"ConnectTimeout={PATIENCE}",
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=3",
+        "ControlMaster=yes",
+        f"ControlPath={socket}",
+    )
+    return _ssh(address, options, "sh")
+
+
+def session(address: Address, socket: Path, script: str) -> Command:
+    """Run a shell script over a connection that is there; without it, it fails."""
+    options = (
+        *PLAIN,
+        "BatchMode=yes",
+        "ControlMaster=no",
+        f"ControlPath={socket}",
+        "ProxyCommand=false",  # else ssh would connect anew, unseen
+    )
+    return _ssh(address, options, f"sh -c {shlex.quote(script)}")
+
+
+def typed(address: Address, script: str, fed_by: str = "") -> Command:
+    """Give the line that a user would type to run a script there, fed by another one here."""
+    command = ("ssh", *address.options, address.host, script)
+    return Command(command, stdin=Stdin("", fed_by) if fed_by else None)
+
+
+def _ssh(address: Address, options: Iterable[str], remote: str) -> Command:
+    words = (word for option in options for word in ("-o", option))
+    return Command(("ssh", "-T", *words, *address.options, "--", address.host, remote))
