@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-Figure = Literal["seconds", "difference", "ratio"]
+Figure = Literal["seconds", "difference", "ratio", "faster", "bytes", "fewer"]
 
 
 def nothing() -> None:
@@ -19,7 +20,9 @@ def nothing() -> None:
 class Target:
     """What a case may take: seconds by itself, or compared with the case called `to`.
 
-    Without `to` it is compared with the baseline: seconds more than that, or times that.
+    Without `to` it is compared with the baseline: seconds more than that, or times that. `faster`
+    says how many times faster it has to be at least. `bytes` is what it may move, `fewer` how many
+    times fewer bytes that have to be at least.
     """
 
     limit: float
@@ -31,7 +34,9 @@ class Target:
 class Case:
     """One way to do something, with as many `items` as it does at once.
 
-    What has to be `prepared` before each run is not measured.
+    What has to be `prepared` before each run is not measured. An action that is not `timed` gives
+    its seconds itself. `counted` does the same as the action and gives the bytes that it moved; it
+    takes the place of the first run, which is not measured.
     """
 
     name: str
@@ -39,6 +44,8 @@ class Case:
     targets: tuple[Target, ...] = ()
     items: int = 1
     prepare: Callable[[], object] = nothing
+    timed: bool = True
+    counted: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +59,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The seconds of a case, run by run, and those of its whole group, the baseline first."""
+    """The seconds of a case, run by run, and those of its whole group, the baseline first.
+
+    `moved` has the bytes of those that were counted.
+    """
 
     group: str
     case: Case
     seconds: tuple[float, ...]
     all: Mapping[str, tuple[float, ...]]
+    moved: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def baseline(self) -> str:
@@ -92,31 +103,71 @@ class Measurement:
         others = self.all[to or self.baseline]
         return median(own - other for own, other in zip(self.seconds, others, strict=True))
 
+    def faster(self, to: str = "") -> float:
+        """How many times faster its median is than another one's, else than the baseline's."""
+        return 1 / self.ratio(to)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that it moved."""
+        return self.moved[self.case.name]
+
+    def fewer(self, to: str = "") -> float:
+        """How many times fewer bytes it moved than another, else than the baseline."""
+        other = self.moved[to or self.baseline]
+        return other / self.bytes if self.bytes else math.inf
+
     def found(self, target: Target) -> float:
         """Give what a target is held against."""
         if target.figure == "seconds":
             return self.median
-        compare = self.ratio if target.figure == "ratio" else self.difference
-        return compare(target.to)
+        if target.figure == "bytes":
+            return self.bytes
+        compare = {
+            "difference": self.difference,
+            "ratio": self.ratio,
+            "faster": self.faster,
+            "fewer": self.fewer,
+        }
+        return compare[target.figure](target.to)
 
     def meets(self, target: Target) -> bool:
-        """Tell whether the medians keep to a target."""
-        return self.found(target) <= target.limit
+        """Tell whether the medians, or the bytes, keep to a target."""
+        found = self.found(target)
+        more_is_better = target.figure in {"faster", "fewer"}
+        return found >= target.limit if more_is_better else found <= target.limit
 
 
 def measure(group: Group, runs: int) -> list[Measurement]:
     """Run each case once unmeasured, then all of them in turns: A B C, A B C, and so on."""
-    for case in group.cases:
-        seconds_of(case)
+    moved = {case.name: moved_by(case) for case in group.cases}
+    counted = {name: count for name, count in moved.items() if count is not None}
     rounds = [tuple(map(seconds_of, group.cases)) for _ in range(min(runs, group.most_runs))]
     columns = tuple(zip(*rounds, strict=True))
     together = {case.name: own for case, own in zip(group.cases, columns, strict=True)}
-    return [Measurement(group.name, case, together[case.name], together) for case in group.cases]
+    return [
+        Measurement(group.name, case, together[case.name], together, counted)
+        for case in group.cases
+    ]
+
+
+def moved_by(case: Case) -> int | None:
+    """Prepare, do it unmeasured and give the bytes that it moved, if they can be counted."""
+    case.prepare()
+    if case.counted:
+        return case.counted()
+    case.action()
+    return None
 
 
 def seconds_of(case: Case) -> float:
-    """Prepare, do it and give the seconds that it took."""
+    """Prepare, do it and give the seconds that it took, or that it says it took."""
     case.prepare()
     start = time.perf_counter()
-    case.action()
-    return time.perf_counter() - start
+    result = case.action()
+    took = time.perf_counter() - start
+    if case.timed:
+        return took
+    if not isinstance(result, float):
+        raise TypeError(f"{case.name} gives no seconds")
+    return result

@@ -12,8 +12,8 @@ from benchmarks.measurement import Case, Group, Target
 from benchmarks.processes import SCRIPTS, Place
 from dockerutils.build import build_images
 from dockerutils.build_options import BuildOptions
+from dockerutils.dry_runner import DryRunner
 from dockerutils.engine import NoEngine
-from dockerutils.runner import DryRunner
 from dockerutils.session import Session
 from dockerutils.startup import open_project
 from dockerutils.terminal import Terminal

@@ -15,14 +15,24 @@ HEAD = (
     ("ratio of minima", "---:"),
     ("difference ms", "---:"),
     ("ms each", "---:"),
+    ("KB moved", "---:"),
     ("target", "---"),
 )
+SAID = {
+    "faster": "≥ {0:g} times faster",
+    "fewer": "≥ {0:g} times fewer bytes",
+    "bytes": "≤ {1:g} KB",
+}
+MOVED = 8  # the column that stands only where bytes were counted
 
 
 def table(measurements: Iterable[Measurement]) -> str:
     """Render all measurements; the baseline of each group stands first and has no ratio."""
-    titles, rules = zip(*HEAD, strict=True)
-    return "\n".join(map(line, (titles, rules, *map(row, measurements))))
+    rows = list(measurements)
+    lines: list[tuple[str, ...]] = [*zip(*HEAD, strict=True), *map(row, rows)]
+    if not any(one.moved for one in rows):
+        lines = [(*cells[:MOVED], *cells[MOVED + 1 :]) for cells in lines]
+    return "\n".join(map(line, lines))
 
 
 def line(cells: Iterable[str]) -> str:
@@ -44,7 +54,8 @@ def row(one: Measurement) -> tuple[str, ...]:
     each = f"{one.median * 1000 / one.case.items:.2f}" if one.case.items > 1 else ""
     times = (milliseconds(one.median), milliseconds(one.minimum))
     verdicts = "; ".join(verdict(one, target) for target in one.case.targets)
-    return (one.group, f"`{one.case.name}`", *times, *compared, each, verdicts)
+    moved = f"{one.bytes / 1000:.0f}" if one.case.name in one.moved else ""
+    return (one.group, f"`{one.case.name}`", *times, *compared, each, moved, verdicts)
 
 
 def milliseconds(seconds: float) -> str:
@@ -55,6 +66,10 @@ def milliseconds(seconds: float) -> str:
 def verdict(one: Measurement, target: Target) -> str:
     """Give a target and whether it is met, and what was found beside another than the baseline."""
     met = "met" if one.meets(target) else "missed"
+    if target.figure in SAID:
+        than = f" than `{target.to}`" if target.to else ""
+        found = "" if target.figure == "bytes" else f" ({one.found(target):.1f})"
+        return f"{limit(target)}{than}: {met}{found}"
     if not target.to:
         return f"{limit(target)}: {met}"
     minima = f"{one.found(target):.2f}, of minima {one.ratio_of_minima(target.to):.2f}"
@@ -63,6 +78,8 @@ def verdict(one: Measurement, target: Target) -> str:
 
 def limit(target: Target) -> str:
     """Give a target as text."""
+    if target.figure in SAID:
+        return SAID[target.figure].format(target.limit, target.limit / 1000)
     if target.figure == "ratio":
         return f"≤ {target.limit:g} times"
     sign = "+" if target.figure == "difference" else ""
