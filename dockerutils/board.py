@@ -39,11 +39,12 @@ class Board:
     drawn: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def begin(self, name: str, command: str) -> None:
-        """Show a command that starts, and a row for it from now on."""
+    def begin(self, name: str, command: str = "") -> None:
+        """Show a command that starts, if it is one, and a row for it from now on."""
         with self.lock:
             self._clear()
-            self.terminal.command(command)
+            if command:
+                self.terminal.command(command)
             self.rows.setdefault(name, Row(name, self.clock()))
             self._draw()
 
@@ -54,6 +55,12 @@ class Board:
             if not self.terminal.live and line.strip():
                 self.terminal.note(f"{name:<{self._width}} | {line.rstrip()}")
 
+    def show(self, name: str, step: str) -> None:
+        """Show the step that a build is at, as long as it has a row."""
+        with self.lock:
+            if name in self.rows:
+                self.rows[name].progress.step = step
+
     def end(self, name: str, said: str) -> None:
         """Take a row away, and say what came of the build."""
         with self.lock:
@@ -61,8 +68,8 @@ class Board:
             row = self.rows.pop(name, None)
             if said and row:
                 seconds = self.clock() - row.since
-                cached = row.progress.summary()
-                self.terminal.note(f"{name:<{self._width}} {said} in {seconds:.1f} s, {cached}")
+                cached = f", {row.progress.summary()}" if row.progress.counted else ""
+                self.terminal.note(f"{name:<{self._width}} {said} in {seconds:.1f} s{cached}")
             elif said:
                 self.terminal.note(f"{name:<{self._width}} {said}")
             self._draw()

@@ -25,8 +25,21 @@ from dockerutils.containers import (
     stop_containers,
 )
 from dockerutils.errors import DockerutilsError, Interrupted, UsageError
+from dockerutils.packing.flags import PACK_FLAGS
+from dockerutils.packing.options import PackOptions
+from dockerutils.publication.flags import PUBLISH_FLAGS
+from dockerutils.publication.options import PublishOptions
 from dockerutils.run import RunOptions, run_image
-from dockerutils.startup import Manner, open_session, read_ini_alone, standard_terminal
+from dockerutils.startup import (
+    Manner,
+    open_session,
+    open_session_anywhere,
+    read_ini_alone,
+    standard_terminal,
+    surroundings,
+)
+from dockerutils.transfers.flags import TRANSFER_FLAGS
+from dockerutils.transfers.options import TransferOptions
 
 DRY_RUN = flag("--dry-run", help="Print a shell script of the commands and run none of them.")
 ImageName = Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)]
@@ -52,6 +65,12 @@ BUILD_FLAGS = {
     "json": flag("--json", help="Tell on standard output what became of each image."),
     "rebuild": flag("--rebuild", help="Build also what has not changed."),
     "jobs": flag("-j", "--jobs", metavar="N", help="Build N images side by side; 1: in turn."),
+    "output": flag(
+        "--output", metavar="FILE.tar|oci:DIR", help="Write the image to a file or an OCI layout."
+    ),
+    "verify": flag(
+        "--verify", metavar="import", help="Compare what can be imported with the virtualenv."
+    ),
 }
 RUN_FLAGS = {
     "command": flag("-c", "--command", metavar="CMD", help="Run this instead of the configured."),
@@ -140,6 +159,26 @@ def run_image_(
     return run_image(session, image, tuple(words or ()), options, first)
 
 
+@taking_options(PublishOptions, PUBLISH_FLAGS)
+def publish_image(
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE... | all", show_default=False)],
+    options: PublishOptions,
+    dry_run: DryRun = False,
+) -> None:
+    """Publish images to the registries that the configuration names, and print their digests.
+
+    \b
+    publish-image app              as image_repo and publication_tag say
+    publish-image app -t 1.2 --tag latest
+    publish-image all --pin        all that are configured, with their digests in a file
+    """
+    from dockerutils.publish import publish_images  # noqa: PLC0415
+
+    if options.json and dry_run:
+        raise UsageError("--json tells what was published; it does not go with --dry-run.")
+    publish_images(open_session(standard_terminal(), Manner(dry_run)), tuple(images), options)
+
+
 @taking_options(PsOptions, PS_FLAGS)
 def ps(options: PsOptions, dry_run: DryRun = False) -> int:
     """Show the containers that run-image started for this project."""
@@ -207,6 +246,26 @@ def graph(
     show_graph(open_session(standard_terminal(), Manner()), form)
 
 
+@taking_options(PackOptions, PACK_FLAGS)
+def venv2docker(
+    options: PackOptions,
+    virtualenv: Annotated[str, typer.Argument(metavar="[VIRTUALENV]", show_default=False)] = "",
+) -> int:
+    """Make an image of a virtualenv and its project, in any folder and without configuration.
+
+    \b
+    venv2docker                     the active virtualenv
+    venv2docker .venv               one by its path, or by its name below $WORKON_HOME
+    venv2docker -n shop/web --entrypoint=gunicorn --args=shop:app --ports=8000 .venv
+
+    Lists have commas between their items, and \\, for a comma in one. Paths start from the project:
+    the folder that .project in the virtualenv names, else the one that holds the virtualenv.
+    """
+    from dockerutils.venv2docker import pack_virtualenv  # noqa: PLC0415
+
+    return pack_virtualenv(standard_terminal(), surroundings(), virtualenv, options)
+
+
 def genversion() -> None:
     """Write _version.py.bld, the version file for images, and print the version."""
     from dockerutils.genversion import generate_version  # noqa: PLC0415
@@ -214,10 +273,36 @@ def genversion() -> None:
     generate_version(open_session(standard_terminal(), Manner()))
 
 
+@taking_options(TransferOptions, TRANSFER_FLAGS)
+def transfer_image(
+    options: TransferOptions,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="IMAGE DESTINATION...", show_default=False)
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring an image to other hosts over ssh: only the layers that they lack travel.
+
+    \b
+    transfer-image app gpu-box                    any Host of your ssh_config, or user@host:port
+    transfer-image --from gpu-box app             the other way
+    transfer-image app --output app.tar.gz --base python:3.11-slim
+    transfer-image --input app.tar.gz             at a site without a network
+    """
+    from dockerutils.transfer import transfer_image as transfer  # noqa: PLC0415
+
+    manner = Manner(dry_run, verbose=options.verbose)
+    session = open_session_anywhere(standard_terminal(), manner)
+    transfer(session, tuple(words or ()), options)
+
+
 SEED_VERBS: dict[str, Callable[..., Any]] = {
     "build-image": build_image,
     "run-image": run_image_,
+    "publish-image": publish_image,
     "genversion": genversion,
+    "venv2docker": venv2docker,
+    "transfer-image": transfer_image,
 }
 VERBS: dict[str, Callable[..., Any]] = {
     **SEED_VERBS,

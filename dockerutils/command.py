@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -79,9 +80,16 @@ class Command:
 
 
 def _shown(value: str | Secret) -> str:
-    return value.shown if isinstance(value, Secret) else shlex.quote(value)
+    return value.shown if isinstance(value, (Secret, Expanded)) else shlex.quote(value)
 
 
 def shown_word(word: str) -> str:
     """Give a word of a command as a shell takes it."""
     return word.shown if isinstance(word, Expanded) else shlex.quote(word)
+
+
+def printed_line(command: Command, here: Path) -> str:
+    """Give the line to paste: in a sub-shell with its folder where that is not the user's."""
+    if command.folder in (None, here):
+        return str(command)
+    return f"(cd {shlex.quote(os.path.relpath(str(command.folder), here))} && {command})"

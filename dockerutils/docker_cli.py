@@ -61,6 +61,46 @@ def build(what: Build, talks: bool) -> Command:
     return Command(tuple(words), what.variables, what.folder, talks, what.stdin)
 
 
+def build_alone(what: Build, dockerfile: Stdin) -> Command:
+    """Build an image from nothing but a Dockerfile on standard input."""
+    words = [
+        *("docker", "build", "--tag", what.reference),
+        *_switch("--no-cache", what.no_cache),
+        *_switch("--quiet", what.quiet),
+        *_given("--progress", what.progress),
+        *("--label", f"{IMAGE_LABEL}={what.label}"),
+        *what.options,
+        "-",
+    ]
+    return Command(tuple(words), talks=True, stdin=dockerfile)
+
+
+def push(reference: str) -> Command:
+    """Push an image to the registry that its name tells."""
+    return Command(("docker", "push", reference), talks=True)
+
+
+def build_of_contexts(
+    reference: str,
+    contexts: Mapping[str, str],
+    label: str,
+    dockerfile: Stdin,
+    options: tuple[str, ...] = (),
+) -> Command:
+    """Build an image from folders alone, which the Dockerfile on standard input has names for."""
+    folders = (
+        word for name, path in contexts.items() for word in ("--build-context", f"{name}={path}")
+    )
+    words = ("docker", "build", "--tag", reference, *folders, "--label", f"{IMAGE_LABEL}={label}")
+    return Command((*words, *options, "-"), talks=True, stdin=dockerfile)
+
+
+def import_tree(reference: str, changes: Iterable[str], tree: Stdin) -> Command:
+    """Make an image of a file tree that comes on standard input as a tar."""
+    words = (word for change in changes for word in ("--change", change))
+    return Command(("docker", "import", *words, "-", reference), talks=True, stdin=tree)
+
+
 def run(
     image: str, options: Iterable[str], command: Iterable[str], variables: Variables, folder: Path
 ) -> Command:
@@ -68,14 +108,42 @@ def run(
     return Command(("docker", "run", *options, image, *command), variables, folder)
 
 
+def run_apart(image: str, program: str, words: Iterable[str]) -> Command:
+    """Run a program of an image in a container without a network, which is gone afterwards."""
+    options = ("--rm", "--network", "none", "--entrypoint", program)
+    return Command(("docker", "run", *options, image, *words))
+
+
 def pull(image: str) -> Command:
     """Pull an image."""
     return Command(("docker", "pull", image), talks=True)
 
 
-def remove_images(references: Iterable[str]) -> Command:
-    """Remove images, by name."""
-    return Command(("docker", "image", "rm", *references), talks=True)
+def remove_images(references: Iterable[str], force: bool = False) -> Command:
+    """Remove images, by name or ID; `force` takes also what other names or a store hold on to."""
+    words = ("docker", "image", "rm", *_switch("--force", force), *references)
+    return Command(words, talks=True)
+
+
+def list_images(filters: Iterable[str] = ()) -> Command:
+    """Ask for the IDs of the images that the engine lists, of those that pass all filters."""
+    words = (word for one in filters for word in ("--filter", one))
+    return Command(("docker", "images", "--quiet", "--no-trunc", *words))
+
+
+def tag(image: str, reference: str) -> Command:
+    """Give an image another name, which another image may have had."""
+    return Command(("docker", "tag", image, reference))
+
+
+def load() -> Command:
+    """Take images from the archive on standard input; what was loaded is written at the end."""
+    return Command(("docker", "load"))
+
+
+def save(images: Iterable[str]) -> Command:
+    """Write images as one archive on standard output."""
+    return Command(("docker", "save", *images))
 
 
 def inspect_images(references: Iterable[str]) -> Command:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from dockerutils import docker_cli
 from dockerutils.command import Command
 from dockerutils.errors import EngineError
-from dockerutils.runner import Answer, Runner
+from dockerutils.runner import Answer, Asks
 
 FULL = 64 * 2**20  # bytes; with less, an engine fails at the next layer
 
@@ -23,11 +23,21 @@ NAMED_CONTEXTS = 23  # the first engine whose BuildKit takes images as named bui
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image on the engine: its ID, its layers' diff IDs, and its configuration."""
+    """An image on the engine: its ID, its layers' diff IDs, and its configuration.
+
+    The ID is the digest of its configuration; a store of containerd, which tells no places of
+    layers (`by_manifest`), has that of its manifest there, which differs with the compression.
+    """
 
     id: str
     layers: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
+    architecture: str = ""
+    os: str = ""
+    variant: str = ""
+    created: str = ""
+    author: str = ""
+    by_manifest: bool = False
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -40,6 +50,9 @@ class Engine(Protocol):
 
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Give what is known of those of the named images that are there."""
+
+    def images(self, filters: Iterable[str] = ()) -> list[str]:
+        """Give the IDs of the images that are listed and pass all filters, the newest first."""
 
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
         """Give the names of the containers with all these labels, the newest first."""
@@ -55,7 +68,7 @@ class Engine(Protocol):
 class CliEngine:
     """Asks by docker's command line, which starts in a twentieth of the SDK's import time."""
 
-    runner: Runner
+    runner: Asks
 
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Give what is known of those of the named images that are there.
@@ -71,6 +84,10 @@ class CliEngine:
         if len(found) == len(present) or len(named) == 1:
             return dict(zip(present, found, strict=False))
         return {name: one for each in named for name, one in self.facts([each]).items()}
+
+    def images(self, filters: Iterable[str] = ()) -> list[str]:
+        """Give the IDs of the images that are listed and pass all filters, the newest first."""
+        return list(dict.fromkeys(self._ask(docker_cli.list_images(filters)).split()))
 
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
         """Give the names of the containers with all these labels, the newest first."""
@@ -98,6 +115,36 @@ class CliEngine:
 
 
 @dataclass(frozen=True)
+class AnyEngine:
+    """An engine that need not answer: what is not there has nothing yet."""
+
+    engine: Engine
+
+    def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
+        """Give what is known of those of the named images that are there."""
+        try:
+            return self.engine.facts(references)
+        except EngineError:
+            return {}
+
+    def images(self, filters: Iterable[str] = ()) -> list[str]:
+        """Give the IDs of the images that are listed and pass all filters, the newest first."""
+        return self.engine.images(filters)
+
+    def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
+        """Give the names of the containers with all these labels, the newest first."""
+        return self.engine.containers(labels, stopped)
+
+    def takes_named_contexts(self) -> bool:
+        """Tell whether a build can be given an image for a name in its Dockerfile."""
+        return self.engine.takes_named_contexts()
+
+    def ailment(self) -> EngineError | None:
+        """Tell what keeps the engine from working, if anything does."""
+        return self.engine.ailment()
+
+
+@dataclass(frozen=True)
 class NoEngine:
     """The engine of a dry run: it is not asked, so nothing is there yet."""
 
@@ -109,6 +156,11 @@ class NoEngine:
     def takes_named_contexts(self) -> bool:
         """Assume an engine of today."""
         return True
+
+    def images(self, filters: Iterable[str] = ()) -> list[str]:
+        """List none."""
+        del filters
+        return []
 
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
         """Know no container."""
@@ -122,7 +174,17 @@ class NoEngine:
 def facts_of(inspected: Mapping[str, Any]) -> ImageFacts:
     """Take what we need of an inspected image."""
     layers = (inspected.get("RootFS") or {}).get("Layers") or ()
-    return ImageFacts(inspected["Id"], tuple(layers), inspected.get("Config") or {})
+    return ImageFacts(
+        inspected["Id"],
+        tuple(layers),
+        inspected.get("Config") or {},
+        architecture=inspected.get("Architecture") or "",
+        os=inspected.get("Os") or "",
+        variant=inspected.get("Variant") or "",
+        created=inspected.get("Created") or "",
+        author=inspected.get("Author") or "",
+        by_manifest=not (inspected.get("GraphDriver") or {}).get("Data"),
+    )
 
 
 def without_missing(names: list[str], answer: Answer) -> list[str]:

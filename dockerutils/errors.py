@@ -40,12 +40,20 @@ class EngineError(DockerutilsError):
     """No Docker engine answers, or Docker's command line is missing."""
 
 
-class CommandFailed(DockerutilsError):
-    """A command that we started ended with another status than 0, which becomes ours."""
+class ContentChanged(DockerutilsError):
+    """A file did not keep still while it was read; what was made of it is thrown away."""
 
-    def __init__(self, message: str, status: int, hint: str = "") -> None:
+
+class CommandFailed(DockerutilsError):
+    """A command that we started ended with another status than 0, which becomes ours.
+
+    `said` is all that it wrote to its standard error, where we read that.
+    """
+
+    def __init__(self, message: str, status: int, hint: str = "", said: str = "") -> None:
         super().__init__(message, hint)
         self.status = status
+        self.said = said
 
 
 class Interrupted(DockerutilsError):

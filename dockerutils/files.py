@@ -1,9 +1,10 @@
-"""Files that are written in one step: a reader sees the old content or the new one."""
+"""Files that are written in one step, and where those lie that we keep for ourselves."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -21,3 +22,8 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def cache_folder(environ: Mapping[str, str], home: str) -> Path:
+    """Give the folder of what we keep and can lose (XDG base directory specification)."""
+    return Path(environ.get("XDG_CACHE_HOME") or Path(home, ".cache")) / "dockerutils"

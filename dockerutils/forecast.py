@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dockerutils.context.ignore import load_rules
 from dockerutils.errors import ConfigError, EngineError
 from dockerutils.freshness import Verdict, names_of, open_freshness
 from dockerutils.images.recipe import Node
@@ -79,7 +78,7 @@ def forecast(session: Session, nodes: Sequence[Node]) -> Forecast:
     freshness = open_freshness(session.project, session.environ)
     freshness.facts.update(session.engine.facts(names_of(nodes)))
     version = changed_version(session)
-    takers = {node.image.name for node in nodes if version and takes_version(session, node)}
+    takers = {node.image.name for node in nodes if version and node.reading.takes(VERSION_FILE)}
     verdicts: dict[str, Verdict] = {}
     for node in nodes:
         verdict = freshness.judge(node)
@@ -97,9 +96,3 @@ def changed_version(session: Session) -> str | None:
     except (ConfigError, EngineError, VersionError) as error:
         session.terminal.warn(f"{VERSION_FILE} cannot be judged: {error.message}")
         return None
-
-
-def takes_version(session: Session, node: Node) -> bool:
-    """Tell whether the version file is part of an image's context."""
-    root = session.project.root
-    return not load_rules(root, root / node.reading.place).excludes(VERSION_FILE)

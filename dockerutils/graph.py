@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from dockerutils.errors import EngineError, UsageError
+from dockerutils.errors import EngineError, ProjectError, UsageError
 from dockerutils.forecast import Forecast, forecast
 from dockerutils.images.catalogue import Catalogue
 from dockerutils.images.graph import Graph
@@ -86,10 +86,10 @@ def points(session: Session, graph: Graph) -> list[Point]:
 
 
 def foreseen(session: Session, nodes: list[Node]) -> Forecast:
-    """Tell what a build of all images would do; without an engine nothing is marked."""
+    """Tell what a build of all images would do; without an engine or a source nothing is marked."""
     try:
         return forecast(session, nodes)
-    except EngineError as error:
+    except (EngineError, ProjectError) as error:
         session.terminal.warn(f"stale images are not marked: {error.message}")
         return Forecast((), {}, frozenset())
 

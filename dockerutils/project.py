@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,12 +16,15 @@ from dockerutils.naming import valid_component, valid_tag
 TREE = "docker"
 DOCKERFILE = "Dockerfile"
 CONFIG_NAMES = ("dockerutils.cfg", "dockerutils.toml")
+PYPROJECT = "pyproject.toml"
+OUR_TABLE = re.compile(rb"^\s*\[\s*tool\s*\.\s*[\"']?dockerutils[\"']?\s*[\].]", re.MULTILINE)
 FALLBACK_NAME = "project"
 
 
 @dataclass(frozen=True)
 class Project:
-    """A folder that holds `docker/`, and what follows from its name, its user and its settings."""
+    """A folder that holds `docker/` or our table in its pyproject.toml, and what follows from its
+    name, its user and its settings."""
 
     root: Path
     user: str
@@ -73,11 +77,14 @@ class Project:
 
 
 def find_root(here: Path) -> Path:
-    """Give the nearest folder, from here upwards, whose `docker/` holds images or settings."""
-    candidates = [folder for folder in (here, *here.parents) if (folder / TREE).is_dir()]
-    for folder in candidates:
-        if _is_tree(folder / TREE):
+    """Give the nearest folder, from here upwards, whose `docker/` holds images or settings, or
+    whose pyproject.toml has settings."""
+    candidates = []
+    for folder in (here, *here.parents):
+        has_tree = (folder / TREE).is_dir()
+        if (has_tree and _is_tree(folder / TREE)) or _has_table(folder / PYPROJECT):
             return folder
+        candidates += [folder] if has_tree else []
     if candidates:
         raise ProjectError(
             f"{candidates[0] / TREE} holds no image.",
@@ -85,7 +92,8 @@ def find_root(here: Path) -> Path:
         )
     raise ProjectError(
         f"there is no {TREE}/ folder in {here} or above it.",
-        f"Make {TREE}/dev/{DOCKERFILE} at your project's root; `build-image dev` builds it then.",
+        f"Make {TREE}/dev/{DOCKERFILE} at your project's root; `build-image dev` builds it then."
+        f" Images that need none are configured below [tool.dockerutils] in {PYPROJECT}.",
     )
 
 
@@ -95,13 +103,23 @@ def _is_tree(tree: Path) -> bool:
     return any((folder / DOCKERFILE).exists() for folder in tree.iterdir() if folder.is_dir())
 
 
+def _has_table(pyproject: Path) -> bool:
+    """Tell whether a pyproject.toml has a table of ours; TOML itself takes long to read."""
+    try:
+        return OUR_TABLE.search(pyproject.read_bytes()) is not None
+    except OSError:  # most often there is none
+        return False
+
+
 def image_folders(root: Path) -> tuple[str, ...]:
     """Name the sub-directories of `docker/`, with or without a Dockerfile, in order.
 
-    Raises `ProjectError` where the folder cannot be listed.
+    Raises `ProjectError` where the folder is there but cannot be listed.
     """
     try:
         entries = sorted((root / TREE).iterdir())
+    except FileNotFoundError:
+        return ()
     except OSError as error:
         raise ProjectError(f"{root / TREE} cannot be listed: {error.strerror}.") from error
     hidden = ("__pycache__", ".")

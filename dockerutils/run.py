@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from dockerutils import docker_cli
+from dockerutils.aws.ecr_host import private_host
+from dockerutils.aws.pull_logins import aws_login_of, pulling
 from dockerutils.command import Command, Secret
-from dockerutils.config.model import RunSettings, check_user
+from dockerutils.config.run_keys import RunSettings, check_user
 from dockerutils.config.words import Option, flatten, run_options, split_words
 from dockerutils.errors import CommandFailed, UsageError
 from dockerutils.expansion import Expansion
@@ -62,10 +64,22 @@ def run_image(
     image = Catalogue(session.project).find(name)
     command = run_command(session, image, words, options)
     first()
+    fetch(session, image)
     status = session.runner.hand_over(command)
     if status == DOCKER_FAILED:
         explain(session, image, status, command.argv)
     return status
+
+
+def fetch(session: Session, image: Image) -> None:
+    """Pull an image of AWS's registry that is not there, with a login for just that time."""
+    reference = str(image.reference)
+    place = None if image.built else private_host(reference)
+    if place is None or reference in session.engine.facts([reference]):
+        return
+    login = aws_login_of(session, image.name)
+    with pulling(session, {place.host: login}) as pulls:
+        pulls.runner.run(docker_cli.pull(reference))
 
 
 def explain(session: Session, image: Image, status: int, given: tuple[str, ...]) -> None:

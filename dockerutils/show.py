@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-from dockerutils.config.model import IMAGE_KEYS, RUN_KEYS, Key, given
+from dockerutils.config import debian_keys, venv_keys
+from dockerutils.config.key import Key, given
+from dockerutils.config.model import DEBIAN, DOCKERFILE, IMAGE_KEYS, VENV
+from dockerutils.config.run_keys import RUN_KEYS
 from dockerutils.errors import ConfigError, ProjectError
 from dockerutils.expansion import Expansion
 from dockerutils.images.catalogue import Catalogue, Image
@@ -20,7 +23,6 @@ WIDEST = 48  # characters; a longer value pushes its origin to the right
 DEFAULTS: Mapping[str, object] = MappingProxyType(
     {
         "prefix": True,
-        "type": "dockerfile",
         "pull_FROM_on_force": False,
         "interactive": True,
         "gpu": False,
@@ -28,6 +30,16 @@ DEFAULTS: Mapping[str, object] = MappingProxyType(
         "keep_container": False,
         "user": "image",
         "aws": False,
+        "venv": venv_keys.VENV,
+        "project_path": True,
+        "dest": venv_keys.DEST,
+        "bytecode": venv_keys.BYTECODE,
+        "interpreter": venv_keys.INTERPRETER,
+        "max_layers": venv_keys.MAX_LAYERS,
+        "min_layer": venv_keys.MIN_LAYER,
+        "variant": debian_keys.VARIANT,
+        "documentation": True,
+        "locales": True,
     }
 )
 
@@ -73,29 +85,41 @@ def shown(value: object) -> str:
 
 def whence(session: Session, image: Image) -> str:
     """Tell how there comes to be such an image."""
-    if image.built:
-        return f", built from {session.project.dockerfile(image.source)}"
-    return ", which this project does not build"
+    if not image.built:
+        return ", which this project does not build"
+    if image.made_as == VENV:
+        folder = session.project.config.settings(image.source).venv
+        return f", made from {folder or venv_keys.VENV}"
+    if image.made_as == DEBIAN:
+        return ", made from Debian packages"
+    return f", built from {session.project.dockerfile(image.source)}"
 
 
 def image_rows(session: Session, image: Image) -> Iterator[Row]:
-    """Give every key with its value and its origin; values of the environment stay names."""
+    """Give every key that matters with its value and its origin; values of the environment stay
+    names."""
     expansion = Expansion(session.project, session.environ, image.name)
     settings = image.settings
     values = {**given(settings), **given(settings.running(session.docked))}
     docked = given(settings.docked) if session.docked else {}
     for name, key in {**IMAGE_KEYS, **RUN_KEYS}.items():
         if name not in values:
-            yield default_row(image, name, key)
+            if matters(image, key):
+                yield default_row(image, name, key)
             continue
         place = session.project.config.origins.get((image.name, origin_key(name, docked)))
         value = described(expansion, key.kind.to_toml(values[name]))
         yield Row(name, value, f"{place or session.project.config.file}")
 
 
+def matters(image: Image, key: Key) -> bool:
+    """Tell whether a key can say anything of an image: how one is made is said where it is made."""
+    return not key.types or (image.source == image.name and key.suits(image.made_as))
+
+
 def secret_rows(session: Session, image: Image) -> Iterator[Row]:
     """Give the build secrets that an image's sources mount, and where each comes from."""
-    if not image.built:
+    if not image.built or image.made_as != DOCKERFILE:
         return
     try:
         reading = open_graph(Catalogue(session.project), session.environ).node(image.source).reading
@@ -113,7 +137,8 @@ def origin_key(name: str, docked: Mapping[str, object]) -> str:
 
 def default_row(image: Image, name: str, key: Key) -> Row:
     """Give a key that is not set: what holds then, and the rule that says so."""
-    inherited = {"name": image.reference.repository, "tag": image.reference.tag}
+    reference = image.reference
+    inherited = {"name": reference.repository, "tag": reference.tag, "type": image.made_as}
     if name in inherited and image.source != image.name:
         return Row(name, inherited[name], f"as {image.source}")
     value = inherited.get(name, DEFAULTS.get(name))

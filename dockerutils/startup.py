@@ -13,10 +13,11 @@ from types import MappingProxyType
 
 from dockerutils.config.load import INI, load_config, read_config
 from dockerutils.config.model import Config
+from dockerutils.dry_runner import DryRunner
 from dockerutils.engine import CliEngine, NoEngine
 from dockerutils.errors import ProjectError
 from dockerutils.project import Project, find_root, image_folders
-from dockerutils.runner import DryRunner, Runner, ShellRunner
+from dockerutils.runner import Runner, ShellRunner
 from dockerutils.session import Session
 from dockerutils.terminal import Terminal
 
@@ -32,16 +33,50 @@ class Manner:
     verbose: bool = False
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """Where a verb was started, and by whom."""
+
+    here: Path
+    user: str
+    home: str
+    environ: Mapping[str, str]
+
+
 def open_session(terminal: Terminal, manner: Manner) -> Session:
     """Assemble a session for the folder and the user of this process.
 
     Raises `ProjectError` and `ConfigError`; says what is odd about the project.
     """
-    environ = dict(os.environ)
-    here = current_folder(environ)
-    project = open_project(here, user_name(environ), home_folder(environ), environ)
+    around = surroundings()
+    project = open_project(around.here, around.user, around.home, around.environ)
     for text in (*project.oddities(), *project.config.warnings):
         terminal.warn(text)
+    return assemble_session(terminal, manner, around, project)
+
+
+def open_session_anywhere(terminal: Terminal, manner: Manner) -> Session:
+    """Assemble a session also where there is no project: one without images stands for it."""
+    around = surroundings()
+    try:
+        find_root(around.here)
+    except ProjectError:
+        project = Project(around.here, around.user, around.home, environ=around.environ)
+        return assemble_session(terminal, manner, around, project)
+    return open_session(terminal, manner)
+
+
+def surroundings() -> Surroundings:
+    """Give the surroundings of this process."""
+    environ = dict(os.environ)
+    return Surroundings(current_folder(environ), user_name(environ), home_folder(environ), environ)
+
+
+def assemble_session(
+    terminal: Terminal, manner: Manner, around: Surroundings, project: Project
+) -> Session:
+    """Assemble a session for a project."""
+    here, environ = around.here, around.environ
     runner: Runner
     if manner.dry_run:
         runner = DryRunner(terminal, here)
@@ -102,7 +137,7 @@ def standard_terminal(quiet: bool = False) -> Terminal:
         if reconfigure:
             reconfigure(errors="terminal")
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return Terminal(sys.stdout, sys.stderr, quiet, colours=not plain)
+    return Terminal(sys.stdout, sys.stderr, quiet, colours=not plain, answers=sys.stdin)
 
 
 def encoding_error(error: UnicodeError) -> tuple[str | bytes, int]:

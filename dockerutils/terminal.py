@@ -23,6 +23,7 @@ class Terminal:
     err: TextIO
     quiet: bool = False
     colours: bool = True
+    answers: TextIO | None = None
 
     def data(self, text: str) -> None:
         """Write what was asked for, to standard output."""
@@ -48,6 +49,18 @@ class Terminal:
         self._talk(f"{speaker}: {message}", RED)
         if hint:
             self._talk(f"  {hint}", "")
+
+    def line(self, text: str) -> None:
+        """Write a line of another program, as it is."""
+        self.err.write(text)
+        self.err.flush()
+
+    def ask(self, question: str) -> bool:
+        """Ask a question; only a yes is one."""
+        self.err.write(f"{question} [y/N] ")
+        self.err.flush()
+        answer = self.answers.readline() if self.answers else ""
+        return answer.strip().lower() in {"y", "yes"}
 
     @property
     def live(self) -> bool:

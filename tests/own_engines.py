@@ -65,7 +65,20 @@ class OwnEngine:
             )
 
     def _script(self, *words: str) -> list[str]:
-        return ["unshare", "--net", str(ROOT / "bin" / "engine"), *words]
+        engine = [str(ROOT / "bin" / "engine"), *words]
+        hosts = self.environ.get("ENGINE_HOSTS")  # a file in the place of /etc/hosts
+        if not hosts:
+            return ["unshare", "--net", *engine]
+        own = ["--net", "--mount", "--propagation", "private"]
+        return [
+            "unshare",
+            *own,
+            "sh",
+            "-c",
+            'mount --bind "$0" /etc/hosts && exec "$@"',
+            hosts,
+            *engine,
+        ]
 
     def _environ(self) -> dict[str, str]:
         return {**os.environ, **self.environ, "ENGINE_DIR": str(self.folder)}

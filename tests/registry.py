@@ -60,6 +60,8 @@ class Answer(BaseHTTPRequestHandler):
     """One answer of the registry."""
 
     server: Registry
+    # An engine that tries TLS first goes on without only after an answer with a status line.
+    default_request_version = "HTTP/1.0"
 
     def do_GET(self) -> None:  # the name that http.server looks for
         """Give a manifest by its tag, or a blob by its digest."""

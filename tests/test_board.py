@@ -133,6 +133,40 @@ def test_a_step_with_tabs_or_escapes_stays_in_its_line() -> None:
     assert "\t" not in stream.getvalue()
 
 
+def test_a_step_that_is_no_command_has_a_line_and_is_not_printed() -> None:
+    stream, clock = Tty(), Clock()
+    shown = board(stream, clock)
+    shown.begin("app")
+    shown.show("app", "layers: 1.5 of 9.0 MB")
+    clock.time += 2
+    shown.draw()
+    assert ["# app      2.0s             layers: 1.5 of 9.0 MB"] == screen(stream)
+
+    shown.end("app", "built")
+    assert ["# app    built in 2.0 s"] == screen(stream)
+
+
+def test_a_step_of_a_build_that_has_ended_is_not_shown() -> None:
+    stream = Tty()
+    shown = board(stream)
+    shown.begin("app")
+    shown.end("app", "")
+    shown.show("app", "late")
+    shown.draw()
+
+    assert [] == screen(stream)
+
+
+def test_without_a_terminal_no_step_is_shown() -> None:
+    stream = io.StringIO()
+    shown = board(stream)
+    shown.begin("app")
+    shown.show("app", "layers: 1.5 of 9.0 MB")
+    shown.draw()
+
+    assert "" == stream.getvalue()
+
+
 def test_without_a_terminal_each_line_has_its_image_before_it() -> None:
     stream = io.StringIO()
     shown = board(stream)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 
 import pytest
+from bakeries import DownEngine, open_bakery
 from fakes import FixedEngine, RecordingRunner, fake_session, said
 from projects import Projects
 
@@ -426,3 +427,60 @@ def test_an_unset_variable_stops_before_anything_runs(projects: Projects) -> Non
 
     assert isinstance(failure(session, "test"), ConfigError)
     assert [] == runner.commands
+
+
+# Written elsewhere ----------------------------------------------------------------------------
+
+
+def test_a_place_is_read_from_where_the_user_is(projects: Projects) -> None:
+    session, runner = opened(projects)
+    here = session.project.root / "docker"
+    dry = dataclasses.replace(session, here=here, dry=True)
+    build_images(dry, ("tool",), BuildOptions(output="tool.tar"))
+
+    assert f"docker save --output {here}/tool.tar shop-tool:alice" == runner.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "words"),
+    [
+        (("app", "tool"), {"output": "x.tar"}, "--output writes one image"),
+        (("all",), {"output": "x.tar"}, "--output writes one image"),
+        (("tool",), {"output": "x"}, "neither a file nor a folder"),
+        (("tool",), {"output": "x.tar", "verify": "import"}, "--verify runs the image"),
+        (("tool",), {"verify": "run"}, "--verify run: write --verify import."),
+        (("tool",), {"verify": "import"}, "--verify compares an image with its virtualenv"),
+    ],
+)
+def test_what_cannot_be_written_or_verified_is_refused_before_anything_is_done(
+    projects: Projects, names: tuple[str, ...], options: dict[str, str], words: str
+) -> None:
+    session, runner = opened(projects)
+    caught = failure(session, *names, **options)
+
+    assert (2, True) == (caught.status, words in caught.message)
+    assert [] == runner.commands
+
+
+def test_an_image_that_a_builder_makes_needs_an_engine_to_be_written(projects: Projects) -> None:
+    session, runner = opened(projects, engine=DownEngine())
+    caught = failure(session, "tool", output="tool.tar")
+
+    assert "the Docker engine does not answer" in caught.message
+    assert [] == runner.commands
+
+
+def test_an_option_that_means_nothing_for_any_image_is_refused(projects: Projects) -> None:
+    bakery = open_bakery(projects)
+    caught = failure(bakery.session(), "app", target="check")
+
+    assert "--target check: none of the images has a Dockerfile" in caught.message
+    assert [] == bakery.runner.commands
+
+
+def test_an_option_may_mean_something_for_some_images_only(projects: Projects) -> None:
+    bakery = open_bakery(projects, {"docker/tool/Dockerfile": "FROM scratch AS check\n"})
+    bakery.build("app", "tool", target="check", verify="import")
+
+    words = [command.argv[:2] for command in bakery.runner.commands]
+    assert {("docker", "build"), ("docker", "run")} <= set(words)

@@ -165,3 +165,72 @@ def test_a_tag_that_docker_refuses_after_replacement_is_named(projects: Projects
 
     with pytest.raises(ConfigError, match="`a b` here, which docker refuses"):
         Catalogue(session.project).find("app")
+
+
+# Images without a Dockerfile ------------------------------------------------------------------
+
+
+def catalogue(projects: Projects, config: str, **folders: str) -> Catalogue:
+    files = {f"docker/{folder}/{file}": "FROM scratch\n" for folder, file in folders.items()}
+    root = projects.make({**files, "docker/dockerutils.cfg": config})
+    return Catalogue(fake_session(root)[0].project)
+
+
+def test_an_image_made_from_a_virtualenv_needs_no_folder(projects: Projects) -> None:
+    images = catalogue(projects, "[app]\ntype=venv\n[zoo]\ntype=venv\ntag=1\n", dev="Dockerfile")
+    app = images.find("app")
+
+    assert ("app", "dev", "zoo") == images.built == images.names
+    assert ("shop-app:alice", True, "venv") == (str(app.reference), app.built, app.made_as)
+    assert ["shop-app", "shop-dev", "shop-zoo"] == list(images.siblings)
+
+
+def test_a_table_of_pyproject_is_enough_for_a_project_of_such_images(projects: Projects) -> None:
+    root = projects.make({"pyproject.toml": "[tool.dockerutils.image.app]\ntype = 'venv'\n"})
+    images = Catalogue(fake_session(root)[0].project)
+
+    assert ("app",) == images.built
+    assert "shop-app:alice" == str(images.find("app").reference)
+
+
+def test_its_folder_may_hold_anything_but_a_dockerfile(projects: Projects) -> None:
+    images = catalogue(projects, "[app]\ntype=venv\n", app="notes")
+
+    assert ("app",) == images.built
+    assert images.find("app").built
+
+
+@pytest.mark.parametrize("name", ["app", "shell"])
+def test_an_image_that_could_be_made_in_two_ways_is_an_error(projects: Projects, name: str) -> None:
+    config = "[app]\nvenv=x\ntype=venv\n[shell]\nname=app\n"
+    images = catalogue(projects, config, app="Dockerfile", dev="Dockerfile")
+    with pytest.raises(ConfigError) as caught:
+        images.find(name)
+
+    expected = (
+        "docker/dockerutils.cfg:3: [app] type is venv, but there is docker/app/Dockerfile as well."
+    )
+    assert expected == caught.value.message
+    assert "Remove the Dockerfile, or the key `type`." == caught.value.hint
+    assert images.find("dev").built
+
+
+def test_a_synthetic_image_is_made_as_the_one_it_names(projects: Projects) -> None:
+    image = catalogue(projects, "[app]\ntype=venv\ntag=1\n[shell]\nname=app\n").find("shell")
+
+    expected = ("shop-app:1", "app", "venv", True)
+    assert expected == (str(image.reference), image.source, image.made_as, image.built)
+
+
+def test_no_type_makes_an_image_of_a_word_of_build_image(projects: Projects) -> None:
+    images = catalogue(projects, "[all]\ntype=venv\n")
+
+    assert () == images.built
+    with pytest.raises(ProjectError, match="`all` is a word of build-image"):
+        images.find("all")
+
+
+def test_two_images_of_one_name_are_an_error_whatever_their_types(projects: Projects) -> None:
+    images = catalogue(projects, "[app]\ntype=venv\nname=dev\n", dev="Dockerfile")
+    with pytest.raises(ConfigError, match="app and dev would both be shop-dev:alice"):
+        images.check_names()

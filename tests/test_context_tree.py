@@ -18,14 +18,13 @@ from dockerutils.context import tree
 from dockerutils.context.ignore import IgnoreRules, read_rules
 from dockerutils.context.stat_cache import Known, StatCache
 from dockerutils.context.tree import (
-    ContextChanged,
     ContextDigest,
     biggest_folders,
     compare,
     hash_context,
     walk_context,
 )
-from dockerutils.errors import ProjectError
+from dockerutils.errors import ContentChanged, ProjectError
 
 LATER = 3600.0  # seconds after all that a test wrote: everything has settled
 NOBODY = 65534
@@ -306,7 +305,7 @@ def test_a_file_that_always_changes_is_named(
     context.write("file", "text")
     while_reading(monkeypatch, lambda count: (context.root / "file").chmod(0o600 + count))
 
-    with pytest.raises(ContextChanged, match=r"^file changed while it was read"):
+    with pytest.raises(ContentChanged, match=r"^file changed while it was read"):
         context.digest()
 
 
@@ -328,7 +327,7 @@ def test_a_file_that_becomes_something_else_is_named(
     second = context.write("b")
     while_reading(monkeypatch, lambda count: None if count else change(second))
 
-    with pytest.raises(ContextChanged, match=r"^b changed"):
+    with pytest.raises(ContentChanged, match=r"^b changed"):
         context.digest()
 
 

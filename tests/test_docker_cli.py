@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockerutils import docker_cli
-from dockerutils.command import Command, Secret
+from dockerutils.command import Command, Secret, Stdin
 
 
 def test_a_build_has_its_options_in_one_order() -> None:
@@ -41,6 +41,15 @@ def test_a_build_has_its_options_in_one_order() -> None:
     [
         (docker_cli.pull("a:1"), "docker pull a:1"),
         (docker_cli.remove_images(["a:1", "b:1"]), "docker image rm a:1 b:1"),
+        (docker_cli.remove_images(["a:1"], force=True), "docker image rm --force a:1"),
+        (docker_cli.list_images(), "docker images --quiet --no-trunc"),
+        (
+            docker_cli.list_images(["label=a=1", "dangling=true"]),
+            "docker images --quiet --no-trunc --filter label=a=1 --filter dangling=true",
+        ),
+        (docker_cli.tag("sha256:1", "a:1"), "docker tag sha256:1 a:1"),
+        (docker_cli.load(), "docker load"),
+        (docker_cli.save(["a:1", "b:1"]), "docker save a:1 b:1"),
         (docker_cli.inspect_images(["a:1", "b:1"]), "docker image inspect a:1 b:1"),
         (
             docker_cli.list_containers(["a=1", "b=2"], stopped=True),
@@ -57,6 +66,26 @@ def test_a_build_has_its_options_in_one_order() -> None:
     ],
 )
 def test_the_line_is(command: Command, expected: str) -> None:
+    assert expected == str(command)
+
+
+def test_a_build_of_folders_has_its_dockerfile_on_standard_input() -> None:
+    dockerfile = Stdin("FROM a:1\n", "printf 'FROM a:1'")
+    contexts = {"venv": "/shop/.venv", "project1": "/shop/src"}
+    expected = (
+        *("docker", "build", "--tag", "shop-app:1", "--build-context", "venv=/shop/.venv"),
+        *("--build-context", "project1=/shop/src", "--label", "dockerutils.image=shop-app", "-"),
+    )
+
+    assert Command(expected, talks=True, stdin=dockerfile) == docker_cli.build_of_contexts(
+        "shop-app:1", contexts, "shop-app", dockerfile
+    )
+
+
+def test_a_program_is_run_apart_and_leaves_nothing() -> None:
+    command = docker_cli.run_apart("sha256:1", "/bin/python", ("-c", "import a"))
+
+    expected = "docker run --rm --network none --entrypoint /bin/python sha256:1 -c 'import a'"
     assert expected == str(command)
 
 

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from fakes import RecordingRunner
+from fakes import FixedEngine, RecordingRunner
 
 from dockerutils import docker_cli
 from dockerutils.command import Command
-from dockerutils.engine import CliEngine, ImageFacts, NoEngine, full_disk, no_answer
+from dockerutils.engine import AnyEngine, CliEngine, ImageFacts, NoEngine, full_disk, no_answer
 from dockerutils.errors import EngineError
 from dockerutils.runner import Answer
 
@@ -37,6 +37,7 @@ def inspect(names: list[str], found: list[object], *errors: str) -> tuple[Comman
     return docker_cli.inspect_images(names), answer
 
 
+OVERLAY2 = {"GraphDriver": {"Data": {"UpperDir": "/x"}, "Name": "overlay2"}}
 GONE = "Error response from daemon: No such image: "
 
 
@@ -52,11 +53,37 @@ def test_facts_are_told_by_name_whatever_else_is_missing() -> None:
 
 
 def test_an_image_without_layers_or_configuration_has_facts() -> None:
-    bare = {"Id": "x", "RootFS": {"Type": "layers"}, "Config": None}
+    bare = {"Id": "x", "RootFS": {"Type": "layers"}, "Config": None, **OVERLAY2}
 
     assert {"a": ImageFacts("x")} == engine(inspect(["a"], [bare])).facts(["a"])
-    labels = {"Id": "x", "Config": {"Labels": None}}
+    labels = {"Id": "x", "Config": {"Labels": None}, **OVERLAY2}
     assert {} == engine(inspect(["a"], [labels])).facts(["a"])["a"].labels
+
+
+def test_what_an_image_is_for_and_when_it_was_made_are_facts() -> None:
+    told = {"Id": "x", "Architecture": "arm64", "Os": "linux", "Variant": "v8", "Author": "me"}
+    asked = inspect(["a"], [{**told, "Created": "2026-11-23T02:11:54Z", **OVERLAY2}])
+    facts = engine(asked).facts(["a"])["a"]
+
+    assert ("arm64", "linux", "v8") == (facts.architecture, facts.os, facts.variant)
+    assert ("2026-11-23T02:11:54Z", "me") == (facts.created, facts.author)
+
+
+@pytest.mark.parametrize("driver", [{}, {"GraphDriver": {"Data": None, "Name": "overlayfs"}}])
+def test_a_store_that_tells_no_places_names_images_by_their_manifests(
+    driver: dict[str, object],
+) -> None:
+    assert engine(inspect(["a"], [{"Id": "x", **driver}])).facts(["a"])["a"].by_manifest
+    assert not engine(inspect(["a"], [{"Id": "x", **OVERLAY2}])).facts(["a"])["a"].by_manifest
+
+
+def test_images_are_listed_once_each() -> None:
+    asked = (
+        docker_cli.list_images(["dangling=true"]),
+        Answer(0, "sha256:b\nsha256:a\nsha256:b\n", ""),
+    )
+
+    assert ["sha256:b", "sha256:a"] == engine(asked).images(["dangling=true"])
 
 
 def test_no_facts_are_asked_for_in_vain_and_none_twice() -> None:
@@ -184,8 +211,31 @@ def test_the_disk_of_an_engine_elsewhere_is_not_looked_at() -> None:
 
 def test_a_dry_runs_engine_knows_nothing() -> None:
     assert NoEngine().takes_named_contexts()
-    assert ({}, [], None) == (
+    assert ({}, [], [], None) == (
         NoEngine().facts(["a:1"]),
+        NoEngine().images(),
         NoEngine().containers(["a"]),
         NoEngine().ailment(),  # type: ignore[func-returns-value]
+    )
+
+
+def test_an_engine_that_need_not_answer_has_nothing_where_it_does_not() -> None:
+    one = AnyEngine(engine((docker_cli.inspect_images(["a:1"]), DOWN)))
+
+    assert {} == one.facts(["a:1"])
+    with pytest.raises(EngineError):
+        engine((docker_cli.inspect_images(["a:1"]), DOWN)).facts(["a:1"])
+
+
+def test_an_engine_that_need_not_answer_is_asked_all_the_same() -> None:
+    ill = EngineError("ill.")
+    fixed = FixedEngine({"a:1": "sha256:1"}, {"x": ["c"]}, is_ill=ill, is_modern=False)
+    one = AnyEngine(fixed)
+
+    assert fixed.facts(["a:1"]) == one.facts(["a:1"])
+    assert (["sha256:1"], ["c"], ill, False) == (
+        one.images(["dangling=true"]),
+        one.containers(["x"]),
+        one.ailment(),
+        one.takes_named_contexts(),
     )

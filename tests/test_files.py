@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dockerutils.files import replace_file
+from dockerutils.files import cache_folder, replace_file
 
 
 def test_a_file_is_put_in_the_place_of_another_and_its_folder_is_made(tmp_path: Path) -> None:
@@ -47,3 +47,17 @@ def test_where_it_fails_the_old_file_stays_and_nothing_else(
 
     assert b"old" == path.read_bytes()
     assert [path] == [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, "/home/alice/.cache/dockerutils"),
+        ({"XDG_CACHE_HOME": ""}, "/home/alice/.cache/dockerutils"),
+        ({"XDG_CACHE_HOME": "/var/cache/alice"}, "/var/cache/alice/dockerutils"),
+    ],
+)
+def test_what_we_keep_for_ourselves_lies_in_the_user_s_cache(
+    environ: dict[str, str], expected: str
+) -> None:
+    assert Path(expected) == cache_folder(environ, "/home/alice")

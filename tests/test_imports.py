@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from inside import RecordingDocker
 from projects import Projects
+from virtualenvs import make_virtualenv
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,11 +56,12 @@ main()
 """
 
 
-def loaded_by(folder: Path, *words: str) -> set[str]:
+def loaded_by(folder: Path, *words: str, environ: Mapping[str, str] | None = None) -> set[str]:
     """Run a command that has to succeed, and give the modules that it had loaded at its end."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *words],
         cwd=folder,
+        env=environ,
         capture_output=True,
         text=True,
     )
@@ -73,6 +77,7 @@ COMMANDS = (
     "dockerutils build-image app --dry-run",
     "build-image all --dry-run",
     "run-image app --dry-run -- true",
+    "publish-image --help",
     "dockerutils show app",
 )
 
@@ -84,6 +89,87 @@ def test_a_command_loads_nothing_heavy(projects: Projects, command: str) -> None
 
     assert "typer" in loaded
     assert not HEAVY & loaded
+
+
+# What only an image that is put together here needs.
+NOT_FOR_A_DOCKERFILE = (
+    "dockerutils.assemble",
+    "dockerutils.images.venv",
+    "dockerutils.oci.registry",
+    "dockerutils.oci.tar",
+    "dockerutils.sinks.engine",
+    "dockerutils.sinks.archive",
+    "dockerutils.sources",
+    "dockerutils.venv",
+    "concurrent.futures",
+    "isal",
+    "tarfile",
+    "urllib3",
+)
+
+
+def not_for_a_dockerfile(loaded: set[str]) -> set[str]:
+    """Name what is loaded of those, and below them."""
+    return {
+        name
+        for name in loaded
+        if any(name == one or name.startswith(f"{one}.") for one in NOT_FOR_A_DOCKERFILE)
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_an_image_of_a_virtualenv_nothing_of_it_is_loaded(
+    projects: Projects, command: str
+) -> None:
+    loaded = loaded_by(projects.images("base", "app"), *command.split())
+
+    assert set() == not_for_a_dockerfile(loaded)
+
+
+def test_a_build_of_a_dockerfile_loads_nothing_of_virtualenvs_or_registries(
+    projects: Projects, environ: dict[str, str], tmp_path: Path
+) -> None:
+    docker = RecordingDocker.make(tmp_path / "bin")
+    root = projects.images("app")
+    loaded = loaded_by(root, "build-image", "app", environ={**environ, "PATH": docker.path})
+
+    assert "build" in [call.words[0] for call in docker.calls()]
+    assert set() == not_for_a_dockerfile(loaded)
+    assert not HEAVY & loaded
+
+
+def test_an_image_of_a_virtualenv_loads_what_it_needs_and_no_registry(projects: Projects) -> None:
+    root = projects.images("base", config="[app]\ntype=venv\n")
+    make_virtualenv(root / ".venv")
+    loaded = loaded_by(root, "dockerutils", "build-image", "app", "--dry-run")
+
+    assert "dockerutils.venv.environment" in loaded
+    assert not {"urllib3", "isal", "ssl", "tarfile", "dockerutils.oci.registry.client"} & loaded
+
+
+def test_a_script_of_a_publication_loads_no_code_for_aws_or_registries(projects: Projects) -> None:
+    root = projects.images("app", config="[app]\nimage_repo=aws\n")
+    loaded = loaded_by(root, "dockerutils", "publish-image", "app", "--dry-run")
+
+    assert "dockerutils.aws.ecr_script" in loaded
+    assert not HEAVY & loaded
+    assert "dockerutils.oci.registry.client" not in loaded
+
+
+def test_a_publication_elsewhere_loads_no_code_for_aws(
+    projects: Projects, environ: dict[str, str], tmp_path: Path
+) -> None:
+    docker = RecordingDocker.make(tmp_path / "bin")
+    root = projects.images("app", config="[app]\nimage_repo=127.0.0.1:1\n")
+    words = (sys.executable, "-c", PROBE, "dockerutils", "publish-image", "app")
+    done = subprocess.run(
+        words, cwd=root, env={**environ, "PATH": docker.path}, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1, done.stderr
+    loaded = set(done.stderr.splitlines()[-1].split())
+    assert "urllib3" in loaded
+    assert not {"boto3", "botocore"} & loaded
 
 
 def test_a_heavy_module_would_be_noticed(projects: Projects) -> None:

@@ -118,3 +118,25 @@ def test_our_own_labels_do_not_make_another_base(others: dict[str, str] | None) 
     plain = base_digest(["l1"], {"Labels": others})
 
     assert plain == base_digest(["l1"], {"Labels": {**own, **(others or {})}})
+
+
+def test_the_same_base_is_the_same_whoever_tells_of_it() -> None:
+    as_engines_do = {
+        "Hostname": "",
+        "AttachStdin": False,
+        "Image": "sha256:1",
+        "Env": ["PATH=/bin"],
+        "Cmd": None,
+        "Volumes": None,
+        "Entrypoint": [],
+        "OnBuild": None,
+        "Labels": None,
+    }
+
+    assert base_digest(["l1"], {"Env": ["PATH=/bin"]}) == base_digest(["l1"], as_engines_do)
+    assert base_digest(["l1"], {}) == base_digest(("l1",), {"Labels": {}, "User": ""})
+
+
+@pytest.mark.parametrize("name", ["Entrypoint", "Volumes", "OnBuild", "User", "Healthcheck"])
+def test_each_setting_of_a_base_counts(name: str) -> None:
+    assert base_digest(["l1"], {}) != base_digest(["l1"], {name: ["x"]})

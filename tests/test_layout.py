@@ -19,14 +19,16 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = tuple(
     tuple(line.split())
     for line in """
-    errors  command  terminal  naming  progress  schedule  files
-    runner  docker_cli  board  build_log
-    engine
+    errors  command  terminal  naming  progress  schedule  files  signals  pipes
+    runner  docker_cli  board  build_log  meter
+    engine  dry_runner
     version.git  version.probe
     version.source
     version.file
-    config.words  config.substitute  config.template  config.toml_lines
-    config.kinds
+    config.words  config.substitute  config.template  config.toml_lines  config.kind
+    config.kinds  config.image_kinds  config.key
+    config.run_keys  config.venv_keys  config.debian_keys  config.baked_keys
+    config.publication_keys
     config.model
     config.problems  config.migrate  config.manual
     config.ini_lines  config.checks
@@ -37,11 +39,67 @@ LAYERS = tuple(
     images.dockerfile_syntax  context.ignore
     context.tree
     session  expansion
-    images.catalogue
-    images.recipe  images.inputs  images.build_secrets
-    images.dockerfile  images.graph  freshness
-    images.recipes  work  startup  svg  forecast  preparation  build_options
-    build  run  containers  show  why  graph  genversion  arguments
+    oci.digest  oci.media_types  oci.tar  oci.layout  oci.compress
+    oci.descriptor  oci.wire_cache
+    oci.digest_cache  oci.archive_files  oci.wire
+    oci.layer
+    oci.image
+    oci.archive_reading
+    oci.archive
+    oci.registry.failures  oci.registry.reference
+    oci.registry.addresses  oci.registry.credentials  oci.registry.patience  oci.registry.trust
+    oci.registry.wire
+    oci.registry.authentication
+    oci.registry.exchange
+    oci.registry.download  oci.registry.upload
+    oci.registry.client
+    venv.elf  venv.scripts  venv.debian_packages  venv.environment  venv.scan
+    venv.elf_facts  venv.records  venv.relocation  venv.base_tree
+    venv.ownership  venv.bytecode  venv.record_rows  venv.imports  venv.base
+    venv.editable
+    venv.grouping
+    venv.pack  venv.material  venv.checks
+    venv.bundle
+    debian.apt_sources
+    debian.archive  debian.bootstrap
+    debian.failures
+    debian.trees
+    ssh.command
+    ssh.connection
+    ssh.host
+    sources.source  sources.archive  sources.engine  sources.registry  sources.supply  sources.zstd
+    sources.base
+    sinks.sink  sinks.files  sinks.blobs
+    sinks.engine  sinks.registry  sinks.archive
+    sinks.host
+    destination
+    aws.session  aws.ecr_host
+    aws.ecr_script  aws.docker_settings  aws.ecr
+    images.catalogue  images.baked
+    images.baking
+    images.recipe  images.inputs  images.build_secrets  images.project_folders
+    images.requirements
+    images.packages
+    images.dockerfile  images.venv_parts  images.graph  freshness
+    images.venv_assembly
+    images.venv  images.debian
+    images.recipes  steps  startup  svg  forecast  preparation  build_options
+    aws.pull_logins  groundwork
+    assemble
+    execution
+    work
+    packing.options  publication.options  transfers.options  arguments
+    packing.settings  packing.build_folder  packing.logged  packing.flags
+    publication.names  publication.pins  publication.target  publication.flags
+    publication.places
+    publication.publishing
+    transfers.pace  transfers.desk  transfers.delta  transfers.flags
+    transfers.trial  transfers.fetching
+    transfers.sending
+    transfers.files
+    build  run  containers  show  why  graph  genversion  venv2docker
+    publish  transfers.sources
+    transfer
     cli
     __main__
     """.strip().splitlines()
@@ -61,7 +119,10 @@ EFFECTS: dict[str, tuple[str, list[str] | int]] = {
     "exits": ("sys.exit os._exit SystemExit exit quit", 2),
     "reads the environment": ("os.environ* os.getenv* os.putenv", 2),
     "reaches a network": (
-        "docker.* boto3* botocore* paramiko* requests.* urllib3* urllib.* http.client* socket.*",
+        (
+            "docker.* boto3* botocore* paramiko* requests.* urllib3* urllib.request* http.client*"
+            " socket.*"
+        ),
         4,
     ),
     "changes the folder": ("os.chdir os.fchdir contextlib.chdir", 0),

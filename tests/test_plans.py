@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from inside import Inside
 from projects import Projects
+from virtualenvs import make_virtualenv
 
 from dockerutils.project import Project
 
@@ -26,6 +27,8 @@ OWN = re.compile(
     r"--name [\w.-]+-[0-9a-f]{6} --label dockerutils\.run=[0-9a-f]{12}/alice"
     r" --label ('dockerutils\.run\.image=[^']*'|dockerutils\.run\.image=\S+)"
 )
+# What has a virtualenv know its new place; the real tests look at that.
+MOVING = re.compile(r"'RUN grep .*?pyvenv\.cfg'")
 
 
 def cases() -> list[Any]:
@@ -47,7 +50,10 @@ def make(projects: Projects, case: Mapping[str, Any]) -> Path:
     files |= case.get("files", {})
     if "config" in case:
         files["docker/dockerutils.cfg"] = case["config"]
-    return projects.make(files, case.get("project", "shop"))
+    root = projects.make(files, case.get("project", "shop"))
+    for folder in case.get("virtualenvs", []):
+        make_virtualenv(root / folder)
+    return root
 
 
 @pytest.mark.parametrize("case", cases())
@@ -65,9 +71,10 @@ def test_the_plan_is_as_written(
 
     mark = Project(root, "alice", "").mark
     texts = [OWN.sub("...", line) for line in result.commands]
-    lines = [text.replace(str(root), "ROOT").replace(mark, "MARK") for text in texts]
+    lines = [MOVING.sub("MOVING", text.replace(str(root), "ROOT")) for text in texts]
+    lines = [text.replace(mark, "MARK") for text in lines]
     mine = f"{os.getuid()}:{os.getgid()}"
-    expected = [line.replace("MY_IDS", mine) for line in case.get("lines", [])]
+    expected = [line.strip().replace("MY_IDS", mine) for line in case.get("lines", [])]
     assert expected == lines, result.err
     assert case.get("status", 0) == result.status
     assert "Traceback" not in result.err

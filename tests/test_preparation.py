@@ -18,12 +18,13 @@ from projects import Projects
 from dockerutils.build import build_images
 from dockerutils.build_options import BuildOptions
 from dockerutils.command import Command
+from dockerutils.dry_runner import DryRunner
 from dockerutils.errors import CommandFailed, ConfigError, Interrupted
 from dockerutils.images.catalogue import Catalogue
 from dockerutils.images.recipe import Node
 from dockerutils.images.recipes import open_graph
 from dockerutils.preparation import make_copy, pip_conf
-from dockerutils.runner import Answer, DryRunner
+from dockerutils.runner import Answer
 from dockerutils.session import Session
 from dockerutils.version.git import VersionError
 from dockerutils.why import explain_image

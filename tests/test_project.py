@@ -42,6 +42,39 @@ def test_settings_alone_make_a_project(projects: Projects, file: str) -> None:
     assert root == find_root(root)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[tool.dockerutils]",
+        "[project]\nname = 'x'\n [ tool . 'dockerutils' ] # ours",
+        "[tool.dockerutils.image.app]",
+    ],
+)
+def test_a_table_of_pyproject_alone_makes_a_project(projects: Projects, header: str) -> None:
+    root = projects.make({"pyproject.toml": f"{header}\n", "src/a.py": ""})
+
+    assert root == find_root(root / "src")
+    assert () == image_folders(root)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[project]\nname = 'dockerutils'\n", "# [tool.dockerutils]\n", "[tool.dockerutil]"]
+)
+def test_another_pyproject_makes_none(projects: Projects, text: str) -> None:
+    outer = projects.images("dev")
+    (outer / "src").mkdir()
+    (outer / "src" / "pyproject.toml").write_text(text)
+
+    assert outer == find_root(outer / "src")
+
+
+def test_a_docker_folder_without_images_may_stand_beside_the_table(projects: Projects) -> None:
+    root = projects.make({"pyproject.toml": "[tool.dockerutils]\n", "docker/notes/x": ""})
+
+    assert root == find_root(root)
+    assert ("notes",) == image_folders(root)
+
+
 def test_without_a_docker_folder_it_is_said_what_to_make(tmp_path: Path) -> None:
     with pytest.raises(
         ProjectError, match=r"there is no docker/ folder in .* or above it"

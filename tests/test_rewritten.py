@@ -13,9 +13,8 @@ from projects import Projects
 
 from dockerutils.build import build_images
 from dockerutils.build_options import BuildOptions
-from dockerutils.command import Command
+from dockerutils.command import Command, printed_line
 from dockerutils.errors import ProjectError
-from dockerutils.runner import printed_line
 
 OLD = FixedEngine({"shop-base:alice": "x", "shop-lib:alice": "y"}, is_modern=False)
 SUBSTITUTE = "python:3=mirror.example:5000/a/b/slim@sha256:" + "0" * 64

@@ -9,9 +9,9 @@ import pytest
 from projects import Projects
 
 from dockerutils.command import Command
+from dockerutils.dry_runner import DryRunner
 from dockerutils.engine import CliEngine, NoEngine
 from dockerutils.errors import ConfigError
-from dockerutils.runner import DryRunner
 from dockerutils.session import Session
 from dockerutils.startup import (
     Manner,

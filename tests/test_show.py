@@ -137,6 +137,70 @@ def test_a_synthetic_image_has_its_own_settings_and_the_other_s_name(root: Path)
     assert "shell is shop-app:alice, built from docker/app/Dockerfile" in shown(root, "shell")
 
 
+# Made from a virtualenv ----------------------------------------------------------------------
+
+VENV_TOML = """\
+[image.app]
+type = "venv"
+project = ["src:/app"]
+min_layer = "500kB"
+image_env = { BUILD = "$BUILD" }
+ports = ["80:80"]
+
+[image.own]
+type = "venv"
+venv = "env"
+
+[image.shell]
+image = "app"
+"""
+
+
+@pytest.fixture
+def venvs(projects: Projects) -> Path:
+    return projects.make({"docker/dockerutils.toml": VENV_TOML})
+
+
+@pytest.mark.parametrize(
+    ("image", "line"),
+    [
+        ("app", "app is shop-app:alice, made from .venv"),
+        ("shell", "shell is shop-app:alice, made from .venv"),
+        ("own", "own is shop-own:alice, made from env"),
+    ],
+)
+def test_an_image_made_from_a_virtualenv_says_so(venvs: Path, image: str, line: str) -> None:
+    assert line == shown(venvs, image).splitlines()[0]
+
+
+def test_it_has_the_keys_of_its_type_and_no_others(venvs: Path) -> None:
+    found = rows(venvs, "app", BUILD="hidden")
+
+    assert ("venv", "docker/dockerutils.toml:2") == found["type"]
+    assert (["src:/app"], "docker/dockerutils.toml:3") == found["project"]
+    assert (500_000, "docker/dockerutils.toml:4") == found["min_layer"]
+    assert ({"BUILD": "$BUILD"}, "docker/dockerutils.toml:5") == found["image_env"]
+    assert (".venv", "default") == found["venv"]
+    assert (50, "default") == found["max_layers"]
+    assert (1 << 20, "default: 1 MiB") == rows(venvs, "own")["min_layer"]
+    assert "build_args" not in found
+
+
+def test_an_image_of_a_dockerfile_has_no_keys_of_a_virtualenv(root: Path) -> None:
+    found = rows(root, "app")
+
+    assert ("dockerfile", "default") == found["type"]
+    assert "build_args" in found
+    assert "venv" not in found
+
+
+def test_a_synthetic_image_does_not_tell_how_the_other_is_made(venvs: Path) -> None:
+    found = rows(venvs, "shell")
+
+    assert ("venv", "as app") == found["type"]
+    assert {"venv", "build_args"}.isdisjoint(found)
+
+
 # On a dock -----------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bakeries import Bakery, base_of, open_bakery
 from fakes import Workshop, fake_session, said
 from projects import Projects
 
@@ -276,3 +277,58 @@ def test_a_build_without_a_reason_is_told_without_one() -> None:
 
 def test_an_image_of_which_nothing_was_kept_is_just_up_to_date() -> None:
     assert ["app is up to date (shop-app:alice)."] == [*verdict_lines(FRESH)]
+
+
+# Made from a virtualenv ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def bakery(projects: Projects) -> Bakery:
+    found = open_bakery(projects)
+    found.build()
+    return found
+
+
+def why_app(bakery: Bakery) -> list[str]:
+    explain_image(bakery.session(), "app", False)
+    return bakery.out.getvalue().splitlines()
+
+
+def test_an_image_of_a_virtualenv_is_up_to_date_too(bakery: Bakery) -> None:
+    head = "app is up to date (shop-app:alice); it was built a moment ago, because:"
+
+    assert [head, "  shop-app:alice is not on the engine"] == why_app(bakery)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "reason"),
+    [
+        ("src/shop.py", "x = 2\n", "src/shop.py changed"),
+        ("src/new.py", "", "src/new.py added"),
+        (".venv/lib/python3.11/site-packages/menu/__init__.py", "", "menu changed"),
+        (".venv/lib/python3.11/site-packages/soup.py", "", "small changed"),
+    ],
+)
+def test_what_changed_of_a_virtualenv_or_the_project_is_named(
+    bakery: Bakery, path: str, text: str, reason: str
+) -> None:
+    bakery.change(path, text)
+    head = "build-image app would build shop-app:alice:"
+
+    assert [head, f"  {reason}"] == why_app(bakery)
+
+
+def test_another_base_and_a_changed_key_are_named(bakery: Bakery) -> None:
+    bakery.runner.have("python:3", base_of(Env=["A=1"]))
+    assert "  python:3 changed" in why_app(bakery)
+
+    bakery.build()
+    bakery.configure('image_cmd = ["shop"]')
+    assert "  image settings changed" in why_app(bakery)
+
+
+def test_the_graph_has_an_image_of_a_virtualenv_with_its_state(bakery: Bakery) -> None:
+    bakery.change("src/shop.py", "x = 2\n")
+    show_graph(bakery.session(), "json")
+
+    assert "src/shop.py changed" in bakery.out.getvalue()

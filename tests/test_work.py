@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bakeries import APP, Bakery, base_of, open_bakery
 from fakes import Workshop, fake_session, said
 from projects import Projects
 
@@ -17,9 +18,8 @@ from dockerutils.build import build_images, work_options
 from dockerutils.build_log import Log
 from dockerutils.build_options import BuildOptions
 from dockerutils.command import Command
-from dockerutils.context.tree import ContextChanged
-from dockerutils.engine import ImageFacts
-from dockerutils.errors import CommandFailed, ConfigError
+from dockerutils.engine import ImageFacts, NoEngine
+from dockerutils.errors import CommandFailed, ConfigError, ContentChanged
 from dockerutils.freshness import ProjectContexts
 from dockerutils.images.inputs import LABEL, read_label
 from dockerutils.session import Session
@@ -349,7 +349,7 @@ def test_a_file_that_never_keeps_still_after_the_build_is_warned_of(
 
     def restless(contexts: ProjectContexts, dockerfile: Path) -> object:
         if shop.workshop.there.get("shop-app:alice"):
-            raise ContextChanged("src/a.py changed while it was read, twice.")
+            raise ContentChanged("src/a.py changed while it was read, twice.")
         return files(contexts, dockerfile)
 
     monkeypatch.setattr(ProjectContexts, "files", restless)
@@ -584,3 +584,74 @@ def test_a_disk_that_is_full_costs_the_log_and_nothing_else(tmp_path: Path) -> N
         os.close(full)
         log.write("a line\n" * 10_000)
         log.write("another\n")
+
+
+# Images that are put together here, among those of Dockerfiles ------------------------------
+
+AMONG = {
+    "docker/base/Dockerfile": "FROM python:3\n",
+    "docker/test/Dockerfile": "FROM shop-app\n",
+    "docker/web/Dockerfile": "FROM scratch\n",
+}
+
+
+@pytest.fixture
+def bakery(projects: Projects) -> Bakery:
+    found = open_bakery(projects, AMONG, APP.replace("python:3", "shop-base"))
+    found.runner.makes["shop-base:alice"] = base_of()
+    return found
+
+
+def done(bakery: Bakery, *names: str, **options: object) -> list[str]:
+    """Build; gives what a builder was called for, and what was loaded."""
+    bakery.build(*names, **options)
+    built = [command.argv[3] for command in bakery.runner.commands]
+    loaded = ["loaded" for command in bakery.store.commands if command == "load"]
+    bakery.runner.commands.clear()
+    bakery.store.commands.clear()
+    return built + loaded
+
+
+def test_layers_are_put_together_between_builds_and_only_once(bakery: Bakery) -> None:
+    assert ["shop-base:alice", "shop-test:alice", "loaded"] == done(bakery, "test")
+    assert [] == done(bakery, "test")
+
+
+def test_what_stands_on_layers_is_built_when_they_change_and_the_rest_is_not(
+    bakery: Bakery,
+) -> None:
+    done(bakery, "app", "test", "web")
+    assert [] == done(bakery, "app", "test", "web")
+
+    bakery.change("src/shop.py", "x = 2\n")
+    assert ["shop-test:alice", "loaded"] == done(bakery, "app", "test", "web")
+
+
+def test_a_base_that_gave_other_layers_has_them_put_together_anew(bakery: Bakery) -> None:
+    done(bakery, "app")
+    bakery.runner.makes["shop-base:alice"] = base_of(Env=["A=1"])
+    done(bakery, "base", "app")
+
+    assert "A=1" in bakery.settings()["Env"]
+
+
+def test_a_verification_builds_no_dockerfile_that_is_up_to_date(bakery: Bakery) -> None:
+    done(bakery, "app", "web")
+
+    assert [] == [one for one in done(bakery, "app", "web", verify="import") if "web" in one]
+
+
+def test_force_puts_them_together_and_builds_the_bases(bakery: Bakery) -> None:
+    done(bakery, "app")
+
+    assert ["shop-base:alice"] == done(bakery, "app", force_build_base=True)
+
+
+def test_a_dry_run_looks_at_no_file_of_a_layer(bakery: Bakery) -> None:
+    session = dataclasses.replace(bakery.session(), dry=True, engine=NoEngine())
+    build_images(session, ("test",), BuildOptions())
+
+    assert ["shop-base:alice", "shop-app:alice", "shop-test:alice"] == [
+        command.argv[3] for command in bakery.runner.commands
+    ]
+    assert [] == list((bakery.root.parent / "cache").rglob("digests/*"))

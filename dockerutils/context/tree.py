@@ -19,15 +19,11 @@ from typing import Literal, NamedTuple
 
 from dockerutils.context.ignore import IgnoreRules, Place, pattern_for
 from dockerutils.context.stat_cache import Known, Stamp, StatCache, stamp_of
-from dockerutils.errors import DockerutilsError, ProjectError
+from dockerutils.errors import ContentChanged, ProjectError
 
 Kind = Literal["file", "folder", "link", "special"]
 CHUNK = 1 << 20
 _READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-class ContextChanged(DockerutilsError):
-    """A file of the context did not keep still while it was read."""
 
 
 class Entry(NamedTuple):
@@ -187,7 +183,7 @@ def hash_context(
 
     Files that the cache knows as they are now are not read, all others are, one by one: threads
     were measured to gain nothing. What has gone since the walk is no part of it. Raises
-    `ProjectError` for what cannot be read, `ContextChanged` for a file that changes all the time.
+    `ProjectError` for what cannot be read, `ContentChanged` for a file that changes all the time.
     """
     known = cache.load() if cache is not None else {}
     entries = list(walk_context(root, rules))
@@ -251,7 +247,7 @@ def _read(root: Path, path: str) -> Known | None:
             return known
     if not os.path.lexists(root / path):
         return None
-    raise ContextChanged(
+    raise ContentChanged(
         f"{path} changed while it was read, twice.",
         f"Build again when it is still, or leave it out: write {pattern_for(path)} "
         "in .dockerignore.",

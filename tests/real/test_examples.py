@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from engines import RealProject, RealProjects
+from own_engines import missing
 from terminals import Terminals, exit_status
+from venv_shops import python_of_base
 
 pytestmark = pytest.mark.real
 
@@ -128,3 +130,41 @@ class TestLockedDown:
         assert f"--tag {inside.name}-base:" not in done.err
         assert inside.run("app").out == "Menu: soup 4, bread 2\n"
         assert "1 passed" in inside.run("test").out
+
+
+def test_a_virtualenv_becomes_an_image_that_serves(
+    request: pytest.FixtureRequest, tmp_path: Path, real_projects: RealProjects
+) -> None:
+    project = copy_of("venv-app", tmp_path, real_projects)
+
+    found = verify(project.having(PYTHON=python_of_base(request)))
+
+    assert {
+        "it answers over HTTP",
+        "it runs in the image's own virtualenv",
+        "it runs as nobody",
+        "the virtualenv and the sources are as they were",
+        "a change of a line changes the last layer only",
+        "each package can be imported in the image",
+        "it becomes a file",
+    } == set(found)
+
+
+def test_without_an_engine_an_archive_is_made_that_runs(
+    request: pytest.FixtureRequest, tmp_path: Path, real_projects: RealProjects
+) -> None:
+    if not shutil.which("mmdebstrap"):
+        missing(request, "mmdebstrap is missing: bin/test installs it")
+    project = copy_of("no-engine", tmp_path, real_projects)
+    cache = EXAMPLES.parent / ".cache" / "debian"  # as in test_debian_image
+
+    found = verify(project.having(XDG_CACHE_HOME=str(cache)))
+
+    assert {
+        "no engine is needed for the archive",
+        "it has a base and an application",
+        "what nobody needs is left out",
+        "the application runs from the file tree",
+        "with the virtualenv's compiled modules",
+        "a second time gives the same bytes",
+    } == set(found)

@@ -14,7 +14,15 @@ import pytest
 pytestmark = pytest.mark.real
 
 CHECKOUT = Path(__file__).parent.parent.parent
-COMMANDS = {"dockerutils", "build-image", "run-image", "genversion"}
+COMMANDS = {
+    "dockerutils",
+    "build-image",
+    "run-image",
+    "publish-image",
+    "transfer-image",
+    "genversion",
+    "venv2docker",
+}
 NOT_COPIED = shutil.ignore_patterns(".git", ".cache", "*_cache", "__pycache__", "*.egg-info")
 
 

@@ -52,14 +52,15 @@ def test_the_base_that_is_there_is_taken(
     assert registry.asked == []
 
 
-def test_pull_base_asks_the_registry(real_projects: RealProjects, base: str) -> None:
-    """That BuildKit then refuses a registry without TLS is its own affair."""
+def test_pull_base_asks_the_registry(
+    real_projects: RealProjects, registry: Registry, base: str
+) -> None:
     project = real_projects.make({"docker/app/Dockerfile": f"FROM {base}\n"})
 
     done = project("build-image", "-p", "app")
 
-    assert done.status == 1
-    assert f"failed to resolve source metadata for {base}" in done.err
+    assert done.status == 0, done.err
+    assert registry.asked
 
 
 def test_pull_base_takes_the_newer_one_beside_a_sibling(
