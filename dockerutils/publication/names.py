@@ -26,7 +26,7 @@ AWS, DOCKER_HUB = "aws", "docker_hub"
 AWS_FORM = "{account}.dkr.ecr.{region}.{domain}/{image}:{tag}"
 HUB_FORM = "{login}/{image}:{tag}"  # the user's name at Docker Hub
 STRAY = "\"'"
-EXAMPLE = "image_repo = ghcr.io/OWNER"
+EXAMPLE = 'image_repo = "ghcr.io/OWNER"'  # the same in a .cfg and in TOML
 HOST = re.compile(r"localhost|.*[.:].*")
 REGION_IN_NAME = re.compile(r"\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.")
 DUMMIES = {"account": "0" * 12, "region": "us-east-1", "login": "login"}
@@ -246,5 +246,5 @@ def unconfigured(image: Image) -> ConfigError:
     """Describe an image that nothing says where to publish."""
     return ConfigError(
         f"nothing says where {image.name} is published.",
-        f"Write `{EXAMPLE}` (or aws, or docker_hub) into [{image.source}] of the configuration.",
+        f"Write `{EXAMPLE}` (or aws, or docker_hub) into the section of {image.source}.",
     )
