@@ -452,4 +452,3 @@ def test_a_full_disk_of_the_engine_is_told_and_moves_no_name(
     assert caught.value.message.startswith(said)
     assert "\n" not in caught.value.message
     assert before == (host.listed(), host.docker.image_id(host.reference("full")))
-    assert "old" == host.content("full")
