@@ -25,17 +25,18 @@ from dockerutils.oci.image import OciImage
 from dockerutils.runner import Answer
 from dockerutils.startup import open_project
 
+HTTP = "http://"  # of hosts that are nowhere (RFC 2606)
 OS = """\
 [image.os]
 type = "debian"
 packages = ["python3"]
 """
 OS_RELEASE = "ID=debian\nVERSION_CODENAME=bookworm\n"
-SOURCES = """\
-deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.test/debian \
+SOURCES = f"""\
+deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {HTTP}mirror.test/debian \
 bookworm main
-deb http://mirror.test/debian bookworm-updates main
-deb http://mirror.test/security bookworm-security main
+deb {HTTP}mirror.test/debian bookworm-updates main
+deb {HTTP}mirror.test/security bookworm-security main
 """
 NOTHING = OciImage((), lambda _diff_ids: b"")
 

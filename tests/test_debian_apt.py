@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from debian_houses import HTTP
 
 from dockerutils.debian.apt_sources import (
     AptMachine,
@@ -15,10 +16,10 @@ from dockerutils.debian.apt_sources import (
 )
 from dockerutils.errors import ProjectError
 
-STANZAS = """\
+STANZAS = f"""\
 Types: deb deb-src
 # a comment, as apt allows it
-URIs: http://mirror.test/debian http://other.test/debian
+URIs: {HTTP}mirror.test/debian {HTTP}other.test/debian
 Suites: trixie trixie-updates
 Components: main contrib
 Signed-By: /etc/apt/keyrings/own.gpg
@@ -26,12 +27,12 @@ Signed-By: /etc/apt/keyrings/own.gpg
 
 Enabled: no
 Types: deb
-URIs: http://off.test
+URIs: {HTTP}off.test
 Suites: trixie
 Components: main
 
 Types: deb-src
-URIs: http://sources.test
+URIs: {HTTP}sources.test
 Suites: trixie
 Components: main
 """
@@ -60,24 +61,24 @@ def lines(found: tuple[AptSource, ...]) -> list[str]:
 
 
 def test_the_one_line_style_is_read_with_its_options() -> None:
-    text = """
-    # deb http://comment.test bookworm main
-    deb   [ signed-by=/k.gpg arch=amd64 trusted=yes ]  http://a.test/debian/  sid main contrib # end
-    deb http://b.test bookworm main
-    deb-src http://c.test bookworm main
-    deb http://flat.test ./
+    text = f"""
+    # deb {HTTP}comment.test bookworm main
+    deb   [ signed-by=/k.gpg arch=amd64 trusted=yes ]  {HTTP}a.test/debian/  sid main contrib # end
+    deb {HTTP}b.test bookworm main
+    deb-src {HTTP}c.test bookworm main
+    deb {HTTP}flat.test ./
     """
 
     assert [
-        "deb [signed-by=/k.gpg trusted=yes] http://a.test/debian/ sid main contrib",
-        "deb http://b.test bookworm main",
+        f"deb [signed-by=/k.gpg trusted=yes] {HTTP}a.test/debian/ sid main contrib",
+        f"deb {HTTP}b.test bookworm main",
     ] == [one.line for one in one_line_sources(text)]
 
 
 def test_the_style_of_stanzas_is_read_for_each_address_and_release() -> None:
     signed = "deb [signed-by=/etc/apt/keyrings/own.gpg,/etc/apt/keyrings/second.gpg]"
     expected = [
-        f"{signed} http://{host}.test/debian {suite} main contrib"
+        f"{signed} {HTTP}{host}.test/debian {suite} main contrib"
         for host in ("mirror", "other")
         for suite in ("trixie", "trixie-updates")
     ]
@@ -86,9 +87,9 @@ def test_the_style_of_stanzas_is_read_for_each_address_and_release() -> None:
 
 
 def test_an_archive_is_asked_where_it_signs_itself() -> None:
-    source = AptSource("http://a.test/debian/", "bookworm", ("main",))
+    source = AptSource(f"{HTTP}a.test/debian/", "bookworm", ("main",))
 
-    assert "http://a.test/debian/dists/bookworm/InRelease" == source.release
+    assert f"{HTTP}a.test/debian/dists/bookworm/InRelease" == source.release
 
 
 # Choosing -----------------------------------------------------------------------------------
@@ -97,13 +98,13 @@ def test_an_archive_is_asked_where_it_signs_itself() -> None:
 def test_a_release_comes_with_its_updates_and_security_fixes_and_nothing_else(
     tmp_path: Path,
 ) -> None:
-    text = """\
-deb http://a.test/debian bookworm main
-deb http://a.test/debian bookworm-updates main
-deb http://a.test/debian bookworm-backports main
-deb http://a.test/security bookworm-security main
-deb http://vendor.test/linux bookworm stable
-deb http://a.test/debian trixie main
+    text = f"""\
+deb {HTTP}a.test/debian bookworm main
+deb {HTTP}a.test/debian bookworm-updates main
+deb {HTTP}a.test/debian bookworm-backports main
+deb {HTTP}a.test/security bookworm-security main
+deb {HTTP}vendor.test/linux bookworm stable
+deb {HTTP}a.test/debian trixie main
 """
     found = machine(tmp_path, text).sources("bookworm")
 
@@ -111,35 +112,35 @@ deb http://a.test/debian trixie main
 
 
 def test_another_release_comes_from_the_archives_of_the_machines_own(tmp_path: Path) -> None:
-    text = """\
-deb [signed-by=/k.gpg] http://a.test/debian bookworm main
-deb http://a.test/security bookworm-security main
+    text = f"""\
+deb [signed-by=/k.gpg] {HTTP}a.test/debian bookworm main
+deb {HTTP}a.test/security bookworm-security main
 """
     apt = machine(tmp_path, text)
 
     assert [
-        "deb [signed-by=/k.gpg] http://a.test/debian trixie main",
-        "deb http://a.test/security trixie-security main",
+        f"deb [signed-by=/k.gpg] {HTTP}a.test/debian trixie main",
+        f"deb {HTTP}a.test/security trixie-security main",
     ] == lines(apt.sources("trixie"))
-    assert ["deb [signed-by=/k.gpg] http://a.test/debian sid main"] == lines(apt.sources("sid"))
+    assert [f"deb [signed-by=/k.gpg] {HTTP}a.test/debian sid main"] == lines(apt.sources("sid"))
 
 
 def test_both_styles_count_and_what_is_there_twice_counts_once(tmp_path: Path) -> None:
-    one = "deb http://a.test/debian bookworm main\n"
-    stanza = "Types: deb\nURIs: http://b.test/debian\nSuites: bookworm\nComponents: main\n"
+    one = f"deb {HTTP}a.test/debian bookworm main\n"
+    stanza = f"Types: deb\nURIs: {HTTP}b.test/debian\nSuites: bookworm\nComponents: main\n"
     apt = machine(tmp_path, one, more={"a.list": one, "b.sources": stanza})
 
-    expected = [one.strip(), "deb http://b.test/debian bookworm main"]
+    expected = [one.strip(), f"deb {HTTP}b.test/debian bookworm main"]
     assert expected == lines(apt.sources("bookworm"))
 
 
 def test_a_machine_without_such_an_archive_says_so(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="name no archive with the release trixie"):
-        machine(tmp_path, "deb http://v.test x stable\n").sources("trixie")
+        machine(tmp_path, f"deb {HTTP}v.test x stable\n").sources("trixie")
 
 
 def test_a_password_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> None:
-    apt = machine(tmp_path, "deb http://me:geheim@a.test/debian bookworm main\n")
+    apt = machine(tmp_path, f"deb {HTTP}me:geheim@a.test/debian bookworm main\n")
     with pytest.raises(ProjectError, match="password") as caught:
         apt.sources("bookworm")
 
@@ -148,9 +149,9 @@ def test_a_password_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> No
 
 
 def test_a_key_inside_of_a_stanza_is_refused(tmp_path: Path) -> None:
-    stanza = """\
+    stanza = f"""\
 Types: deb
-URIs: http://a.test/debian
+URIs: {HTTP}a.test/debian
 Suites: bookworm
 Components: main
 Signed-By:

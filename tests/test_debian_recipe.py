@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from configs import ini, toml
-from debian_houses import NOTHING, OS, House, open_house
+from debian_houses import HTTP, NOTHING, OS, House, open_house
 from oci_images import tar_of
 from projects import Projects
 
@@ -122,9 +122,9 @@ def test_packages_are_installed_from_the_machines_own_archives(house: House) -> 
     assert ("bookworm", "-") == words[-5:-3]
     signed = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
     assert (
-        f"deb {signed} http://mirror.test/debian bookworm main",
-        "deb http://mirror.test/debian bookworm-updates main",
-        "deb http://mirror.test/security bookworm-security main",
+        f"deb {signed} {HTTP}mirror.test/debian bookworm main",
+        f"deb {HTTP}mirror.test/debian bookworm-updates main",
+        f"deb {HTTP}mirror.test/security bookworm-security main",
     ) == words[-3:]
 
 
@@ -165,7 +165,7 @@ def test_an_own_key_goes_into_the_image_and_debians_need_not(house: House) -> No
         return [word for word in words_of(house) if word.startswith("--setup-hook=mkdir")]
 
     assert [] == hooks()
-    own = "deb [signed-by=/etc/apt/k/a'b.gpg] http://mirror.test/debian bookworm main"
+    own = f"deb [signed-by=/etc/apt/k/a'b.gpg] {HTTP}mirror.test/debian bookworm main"
     house.write("etc/apt/sources.list", own)
     key = shlex.quote("/etc/apt/k/a'b.gpg")
     assert [f'--setup-hook=mkdir -p "$1"/etc/apt/k && cp {key} "$1"{key}'] == hooks()
@@ -304,7 +304,7 @@ def test_what_only_another_release_lacks_is_left_out_and_its_absence_is_an_error
 ) -> None:
     house.configure(f'{OS}suite = "forky"\n')
     house.mirror.releases["/dists/forky/InRelease"] = "Sat, 21 Nov 2026 00:00:00 UTC"
-    assert "deb http://mirror.test/debian forky-updates main" not in words_of(house)
+    assert f"deb {HTTP}mirror.test/debian forky-updates main" not in words_of(house)
 
     house.configure(f'{OS}suite = "frky"\n')
     with pytest.raises(ProjectError, match="/debian has no release called frky"):
@@ -321,9 +321,9 @@ def test_a_cache_that_was_made_by_two_at_once_is_whole(house: House) -> None:
 
 # Failures -----------------------------------------------------------------------------------
 
-UNREACHABLE = """\
+UNREACHABLE = f"""\
 I: running apt-get update...
-E: Failed to fetch http://m.test/debian/dists/bookworm/InRelease  Could not resolve 'm.test'
+E: Failed to fetch {HTTP}m.test/debian/dists/bookworm/InRelease  Could not resolve 'm.test'
 E: Some index files failed to download. They have been ignored, or old ones used instead.
 E: mmdebstrap failed to run
 """
@@ -335,12 +335,12 @@ E: setup failed: E: apt-get --yes install pithon3 failed
 FAILURES = {
     UNREACHABLE: (DockerutilsError, "cannot be reached: Could not resolve 'm.test'"),
     UNKNOWN: (ProjectError, r"\[os\]: `packages` names pithon3, bash, which bookworm does not"),
-    "E: The repository 'http://m.test forky Release' does not have a Release file.": (
+    f"E: The repository '{HTTP}m.test forky Release' does not have a Release file.": (
         ProjectError,
-        "http://m.test has no release called forky",
+        f"{HTTP}m.test has no release called forky",
     ),
-    "W: GPG error: http://m.test bookworm InRelease: no key\n"
-    "E: The repository 'http://m.test bookworm InRelease' is not signed.": (
+    f"W: GPG error: {HTTP}m.test bookworm InRelease: no key\n"
+    f"E: The repository '{HTTP}m.test bookworm InRelease' is not signed.": (
         DockerutilsError,
         "not signed by a key that this machine's apt has",
     ),

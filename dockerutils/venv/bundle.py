@@ -56,14 +56,14 @@ class Bundle:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an interpreter and its standard library lie; `library` is relative to `prefix`.
+    """Where an interpreter and its standard library lie; `modules` is relative to `prefix`.
 
     `elf` are the facts of the program itself.
     """
 
     prefix: Path
     program: str
-    library: str
+    modules: str
     version: Version
     elf: Elf
 
@@ -128,9 +128,9 @@ def _file(place: _Place, path: str) -> File:
 
 def _standard_library(place: _Place) -> Iterator[File]:
     """Give the files of the standard library, and of its compiled modules where those are apart."""
-    folders = [place.library]
-    other = place.library.replace("lib/", "lib64/", 1)
-    apart = other != place.library and not (place.prefix / "lib64").is_symlink()
+    folders = [place.modules]
+    other = place.modules.replace("lib/", "lib64/", 1)
+    apart = other != place.modules and not (place.prefix / "lib64").is_symlink()
     if apart and (place.prefix / other).is_dir():
         folders.append(other)
     tag = f".cpython-{place.version[0]}{place.version[1]}."
