@@ -19,10 +19,8 @@ from dockerutils.oci.registry.client import open_registry
 from dockerutils.oci.registry.credentials import docker_credentials
 from dockerutils.oci.registry.reference import parse_reference
 from dockerutils.oci.registry.trust import docker_trust
-from dockerutils.session import Session
 from dockerutils.sinks.registry import RegistrySink
-from dockerutils.sinks.sink import Sink
-from dockerutils.sources.base import registry_base
+from dockerutils.sources.registry import RegistrySource
 from dockerutils.startup import Manner, open_session
 from dockerutils.terminal import Terminal
 
@@ -37,19 +35,15 @@ def publish(image: str, reference: str, base: str) -> None:
     if not assembly:
         raise SystemExit(f"{image} is not of the type venv.")
     cache = DigestCache(cache_folder(environ, home) / "digests")
-    source = registry_base(base, environ, home, read, cache)
-    with source.open() as below, TemporaryDirectory() as scratch:
-        assembled = assembly.upon(below, {}, Bench(read, Path(scratch)))
-        print(sink(session, reference).put(assembled.image))
-
-
-def sink(session: Session, reference: str) -> Sink:
-    """Give the place in the registry."""
-    wanted, home = parse_reference(reference), Path(session.project.home)
-    credentials = docker_credentials(session.environ, home, session.runner.read)
-    trust = docker_trust(home)
-    registry = open_registry(wanted.host, credentials, session.environ, trust)
-    return RegistrySink(registry, wanted.repository, wanted.tag)
+    wanted, below = parse_reference(reference), parse_reference(base)
+    credentials = docker_credentials(environ, Path(home), read)
+    # One for both, as publish-image has it.
+    with open_registry(wanted.host, credentials, environ, docker_trust(Path(home))) as registry:
+        source = RegistrySource(registry, below.repository, below.wanted, cache=cache)
+        sink = RegistrySink(registry, wanted.repository, wanted.tag)
+        with source.open() as stood_upon, TemporaryDirectory() as scratch:
+            assembled = assembly.upon(stood_upon, {}, Bench(read, Path(scratch)))
+            print(sink.put(assembled.image))
 
 
 if __name__ == "__main__":

@@ -115,17 +115,14 @@ class CliEngine:
 
 
 @dataclass(frozen=True)
-class AnyEngine:
-    """An engine that need not answer: what is not there has nothing yet."""
+class Questions:
+    """Hands questions on to an engine; who stands before one answers some of them otherwise."""
 
     engine: Engine
 
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Give what is known of those of the named images that are there."""
-        try:
-            return self.engine.facts(references)
-        except EngineError:
-            return {}
+        return self.engine.facts(references)
 
     def images(self, filters: Iterable[str] = ()) -> list[str]:
         """Give the IDs of the images that are listed and pass all filters, the newest first."""
@@ -142,6 +139,18 @@ class AnyEngine:
     def ailment(self) -> EngineError | None:
         """Tell what keeps the engine from working, if anything does."""
         return self.engine.ailment()
+
+
+@dataclass(frozen=True)
+class AnyEngine(Questions):
+    """An engine that need not answer: what is not there has nothing yet."""
+
+    def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
+        """Give what is known of those of the named images that are there."""
+        try:
+            return self.engine.facts(references)
+        except EngineError:
+            return {}
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from dockerutils.images.recipe import (
     Details,
     Ground,
     NamedImage,
+    Unbuilt,
 )
 from dockerutils.oci.digest_cache import DigestCache
 from dockerutils.oci.image import ImageConfig, OciImage, own_architecture
@@ -208,35 +209,15 @@ def layer_of(tree: Path, cache: DigestCache) -> Layer:
 
 
 @dataclass(frozen=True)
-class DebianReading:
+class DebianReading(Unbuilt):
     """Debian packages that are to become an image."""
 
     parts: DebianParts
 
     @property
-    def place(self) -> Path:
-        """The configuration file."""
-        return self.parts.place
-
-    @property
     def uses(self) -> tuple[NamedImage, ...]:
         """No image."""
         return ()
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Its own name."""
-        return (str(self.parts.image.reference),)
-
-    def mentions(self, file: str) -> bool:
-        """Take nothing of the project."""
-        del file
-        return False
-
-    @property
-    def mounted(self) -> Mapping[str, str]:
-        """No secrets: mirrors are reached as this machine's apt reaches them."""
-        return {}
 
     @property
     def notes(self) -> tuple[str, ...]:

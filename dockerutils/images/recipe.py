@@ -154,6 +154,46 @@ class Reading(Protocol):
         """Tell whether a file of the project, by its path from the root, goes into the image."""
 
 
+class Parts(Protocol):
+    """What an image that is put together here consists of."""
+
+    @property
+    def image(self) -> Image:
+        """The image."""
+
+    @property
+    def place(self) -> Path:
+        """The configuration file."""
+
+
+@dataclass(frozen=True)
+class Unbuilt:
+    """What every reading of an image says that no builder makes: nothing runs, so nothing that a
+    Dockerfile could name or mount is wanted."""
+
+    parts: Parts
+
+    @property
+    def place(self) -> Path:
+        """The configuration file."""
+        return self.parts.place
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its own name."""
+        return (str(self.parts.image.reference),)
+
+    def mentions(self, file: str) -> bool:
+        """Take nothing by its name."""
+        del file
+        return False
+
+    @property
+    def mounted(self) -> Mapping[str, str]:
+        """No secrets."""
+        return {}
+
+
 @dataclass(frozen=True)
 class Node:
     """An image with its sources, the siblings below it, and what stands in for names in it."""

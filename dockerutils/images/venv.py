@@ -26,6 +26,7 @@ from dockerutils.images.recipe import (
     Contexts,
     Details,
     NamedImage,
+    Unbuilt,
 )
 from dockerutils.images.venv_assembly import VenvAssembly
 from dockerutils.images.venv_parts import VenvParts
@@ -34,16 +35,11 @@ from dockerutils.venv.base import BaseFacts
 
 
 @dataclass(frozen=True)
-class VenvReading:
+class VenvReading(Unbuilt):
     """A virtualenv that is to become an image; looked at when something of it is wanted."""
 
     parts: VenvParts
     known: dict[bool, Details] = field(default_factory=dict, compare=False)
-
-    @property
-    def place(self) -> Path:
-        """The configuration file."""
-        return self.parts.place
 
     @property
     def uses(self) -> tuple[NamedImage, ...]:
@@ -55,21 +51,6 @@ class VenvReading:
                 return ()
             raise
         return (NamedImage(name, str(self.place)),) if kind == "image" else ()
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Its own name."""
-        return (str(self.parts.image.reference),)
-
-    def mentions(self, file: str) -> bool:
-        """Take nothing by its name."""
-        del file
-        return False
-
-    @property
-    def mounted(self) -> Mapping[str, str]:
-        """No secrets: nothing runs while it is made."""
-        return {}
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 
 from dockerutils.aws.ecr import Ecr
 from dockerutils.aws.ecr_host import EcrHost, ecr_host
@@ -34,12 +33,7 @@ class Places:
     def __enter__(self) -> Places:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.opened.close()
 
     def reference(self, found: Publication) -> RegistryReference:

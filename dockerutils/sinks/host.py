@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from dockerutils import docker_cli
-from dockerutils.engine import Engine, ImageFacts
+from dockerutils.engine import ImageFacts, Questions
 from dockerutils.errors import DockerutilsError, EngineError
 from dockerutils.oci.image import ImageConfig, OciImage
 from dockerutils.oci.layer import Advance
@@ -201,34 +201,16 @@ class HostSink:
 
 
 @dataclass(frozen=True)
-class ByContent:
+class ByContent(Questions):
     """An engine that calls images by the digests of their configurations.
 
     What it has loaded under such an ID has that configuration, and so these layers: each was
     compared with its diff ID.
     """
 
-    engine: Engine
-
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Give what an ID says of itself; it is asked for nothing else."""
         return {one: ImageFacts(one) for one in references}
-
-    def images(self, filters: Iterable[str] = ()) -> list[str]:
-        """Give the IDs of the images that are listed and pass all filters, the newest first."""
-        return self.engine.images(filters)
-
-    def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
-        """Give the names of the containers with all these labels, the newest first."""
-        return self.engine.containers(labels, stopped)
-
-    def takes_named_contexts(self) -> bool:
-        """Tell whether a build can be given an image for a name in its Dockerfile."""
-        return self.engine.takes_named_contexts()
-
-    def ailment(self) -> EngineError | None:
-        """Tell what keeps the engine from working, if anything does."""
-        return self.engine.ailment()
 
 
 def held_back(
