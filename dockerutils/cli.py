@@ -16,6 +16,7 @@ import typer
 
 from dockerutils.arguments import flag, taking_options
 from dockerutils.build_options import BuildOptions
+from dockerutils.cli_docks import DOCK_VERBS, SHELL_VERBS
 from dockerutils.containers import (
     LogOptions,
     PsOptions,
@@ -25,6 +26,7 @@ from dockerutils.containers import (
     stop_containers,
 )
 from dockerutils.errors import DockerutilsError, Interrupted, UsageError
+from dockerutils.flags import BUILD_FLAGS, LOG_FLAGS, PS_FLAGS, RUN_FLAGS
 from dockerutils.packing.flags import PACK_FLAGS
 from dockerutils.packing.options import PackOptions
 from dockerutils.publication.flags import PUBLISH_FLAGS
@@ -45,65 +47,6 @@ DRY_RUN = flag("--dry-run", help="Print a shell script of the commands and run n
 ImageName = Annotated[str, typer.Argument(metavar="IMAGE", show_default=False)]
 Words = Annotated[list[str] | None, typer.Argument(metavar="[-- CMD...]", show_default=False)]
 DryRun = Annotated[bool, DRY_RUN]
-
-BUILD_FLAGS = {
-    "force_build_base": flag(
-        "-f", "--force-build-base", help="Rebuild the images first that the named ones stand on."
-    ),
-    "pull_base": flag("-p", "--pull-base", help="Pull the images that the named ones stand on."),
-    "image_name": flag("-i", "--image-name", metavar="NAME", help="Name the image otherwise."),
-    "image_tag": flag("-t", "--image-tag", metavar="TAG", help="Tag the named images otherwise."),
-    "no_cache": flag("--no-cache", help="Build every step anew."),
-    "build_arg": flag(
-        "--build-arg",
-        metavar="NAME[=VALUE]",
-        help="Set a build argument; a name alone takes the environment's value. Repeatable.",
-    ),
-    "target": flag("--target", metavar="STAGE", help="Build only up to this stage."),
-    "quiet": flag("-q", "--quiet", help="Print nothing but the image's ID."),
-    "verbose": flag("-v", "--verbose", help="Print every line of the build, and our questions."),
-    "json": flag("--json", help="Tell on standard output what became of each image."),
-    "rebuild": flag("--rebuild", help="Build also what has not changed."),
-    "jobs": flag("-j", "--jobs", metavar="N", help="Build N images side by side; 1: in turn."),
-    "output": flag(
-        "--output", metavar="FILE.tar|oci:DIR", help="Write the image to a file or an OCI layout."
-    ),
-    "verify": flag(
-        "--verify", metavar="import", help="Compare what can be imported with the virtualenv."
-    ),
-}
-RUN_FLAGS = {
-    "command": flag("-c", "--command", metavar="CMD", help="Run this instead of the configured."),
-    "keep": flag("-k", "--keep", help="Keep the container after its end, and run it detached."),
-    "detach": flag("--detach/--no-detach", "-d", help="Run in the background, or in front."),
-    "network": flag("-n", "--network", metavar="NETWORK", help="Join this network instead."),
-    "use_gpu": flag("-g", "--use-gpu", help="Let the container see all GPUs."),
-    "env": flag(
-        "-e",
-        "--env",
-        metavar="NAME[=VALUE]",
-        help="Set a variable; a name alone passes yours on. Repeatable.",
-    ),
-    "env_file": flag("--env-file", metavar="FILE", help="Set variables from a file. Repeatable."),
-    "args": flag("-a", "--args", metavar="OPTIONS", help="Other options of docker run, instead."),
-    "volume": flag("-v", "--volume", metavar="HOST:CONTAINER", help="Mount, too. Repeatable."),
-    "publish": flag("-p", "--publish", metavar="HOST:CONTAINER", help="Publish, too. Repeatable."),
-    "user": flag("--user", metavar="host|image|UID", help="Run as you, as the image says, or UID."),
-    "aws": flag("--aws", help="Pass on the AWS variables that are set."),
-}
-PS_FLAGS = {
-    "all": flag("-a", "--all", help="Show the ended ones as well."),
-    "filter": flag("-f", "--filter", metavar="FILTER", help="As docker's. Repeatable."),
-    "format": flag("--format", metavar="FORMAT", help="As docker's: table, json or a template."),
-    "quiet": flag("-q", "--quiet", help="Print only IDs."),
-    "no_trunc": flag("--no-trunc", help="Do not shorten."),
-}
-LOG_FLAGS = {
-    "follow": flag("-f", "--follow", help="Go on as more is written."),
-    "tail": flag("--tail", metavar="N", help="Begin N lines before the end."),
-    "since": flag("--since", metavar="TIME", help="Begin at a time, or so long ago (10m)."),
-    "timestamps": flag("-t", "--timestamps", help="Show when each line was written."),
-}
 
 
 @taking_options(BuildOptions, BUILD_FLAGS)
@@ -303,6 +246,7 @@ SEED_VERBS: dict[str, Callable[..., Any]] = {
     "genversion": genversion,
     "venv2docker": venv2docker,
     "transfer-image": transfer_image,
+    **DOCK_VERBS,
 }
 VERBS: dict[str, Callable[..., Any]] = {
     **SEED_VERBS,
@@ -314,6 +258,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "why": why,
     "graph": graph,
     "migrate": migrate,
+    **SHELL_VERBS,
 }
 
 
@@ -370,7 +315,7 @@ def exiting(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__doc__ = verb.__doc__
     call.__signature__ = inspect.signature(verb, eval_str=True)  # type: ignore[attr-defined]
-    call.__annotations__ = dict(verb.__annotations__)
+    call.__annotations__ = inspect.get_annotations(verb, eval_str=True)
     return call
 
 

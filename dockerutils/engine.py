@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -69,6 +69,7 @@ class CliEngine:
     """Asks by docker's command line, which starts in a twentieth of the SDK's import time."""
 
     runner: Asks
+    explain: Callable[[str], EngineError] | None = None  # else `no_answer` does
 
     def facts(self, references: Iterable[str]) -> dict[str, ImageFacts]:
         """Give what is known of those of the named images that are there.
@@ -79,7 +80,7 @@ class CliEngine:
         if not named:
             return {}
         answer = self.runner.read(docker_cli.inspect_images(named))
-        present = without_missing(named, answer)
+        present = without_missing(named, answer, self.explain or no_answer)
         found = [facts_of(one) for one in json.loads(answer.output or "[]")]
         if len(found) == len(present) or len(named) == 1:
             return dict(zip(present, found, strict=False))
@@ -110,7 +111,7 @@ class CliEngine:
     def _ask(self, question: Command) -> str:
         answer = self.runner.read(question)
         if answer.status:
-            raise no_answer(answer.errors.strip())
+            raise (self.explain or no_answer)(answer.errors.strip())
         return answer.output
 
 
@@ -196,7 +197,9 @@ def facts_of(inspected: Mapping[str, Any]) -> ImageFacts:
     )
 
 
-def without_missing(names: list[str], answer: Answer) -> list[str]:
+def without_missing(
+    names: list[str], answer: Answer, explain: Callable[[str], EngineError]
+) -> list[str]:
     """Give the names that docker does not complain of; raise `EngineError` if it tells of none.
 
     Docker's warnings, such as of its own configuration, stand among the complaints.
@@ -204,7 +207,7 @@ def without_missing(names: list[str], answer: Answer) -> list[str]:
     lines = answer.errors.strip().splitlines()
     complaints = [line for line in lines if any(words in line.lower() for words in MISSING)]
     if answer.status and not complaints:
-        raise no_answer(answer.errors.strip())
+        raise explain(answer.errors.strip())
     return [name for name in names if not any(complains(line, name) for line in complaints)]
 
 

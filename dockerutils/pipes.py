@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 DRAINING = 1.0  # seconds that the output of a process may outlive it
+PART = 1 << 16  # letters of a line that are read at once
 
 
 class Reader(threading.Thread):
@@ -67,8 +68,8 @@ class Dialogue:
             self._told.flush()
 
     def line(self) -> str:
-        """Wait for the next line of an answer; "" once there are no more."""
-        return str(self._lines.readline())
+        """Wait for the next line of an answer, or a part of a long one; "" at their end."""
+        return str(self._lines.readline(PART))
 
     def errors(self) -> str:
         """Give what it has complained of, once it has ended."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,12 +11,8 @@ from pathlib import Path
 from dockerutils.config.model import Config
 from dockerutils.errors import ProjectError
 from dockerutils.naming import valid_component, valid_tag
+from dockerutils.roots import DOCKERFILE, TREE
 
-TREE = "docker"
-DOCKERFILE = "Dockerfile"
-CONFIG_NAMES = ("dockerutils.cfg", "dockerutils.toml")
-PYPROJECT = "pyproject.toml"
-OUR_TABLE = re.compile(rb"^\s*\[\s*tool\s*\.\s*[\"']?dockerutils[\"']?\s*[\].]", re.MULTILINE)
 FALLBACK_NAME = "project"
 
 
@@ -74,41 +69,6 @@ class Project:
         if self.tag != self.user:
             said.append(f"images are tagged {self.tag}: docker takes no tag `{self.user}`.")
         return said
-
-
-def find_root(here: Path) -> Path:
-    """Give the nearest folder, from here upwards, whose `docker/` holds images or settings, or
-    whose pyproject.toml has settings."""
-    candidates = []
-    for folder in (here, *here.parents):
-        has_tree = (folder / TREE).is_dir()
-        if (has_tree and _is_tree(folder / TREE)) or _has_table(folder / PYPROJECT):
-            return folder
-        candidates += [folder] if has_tree else []
-    if candidates:
-        raise ProjectError(
-            f"{candidates[0] / TREE} holds no image.",
-            f"Make {TREE}/dev/{DOCKERFILE}; `build-image dev` builds it then.",
-        )
-    raise ProjectError(
-        f"there is no {TREE}/ folder in {here} or above it.",
-        f"Make {TREE}/dev/{DOCKERFILE} at your project's root; `build-image dev` builds it then."
-        f" Images that need none are configured below [tool.dockerutils] in {PYPROJECT}.",
-    )
-
-
-def _is_tree(tree: Path) -> bool:
-    if any((tree / name).exists() for name in CONFIG_NAMES):
-        return True
-    return any((folder / DOCKERFILE).exists() for folder in tree.iterdir() if folder.is_dir())
-
-
-def _has_table(pyproject: Path) -> bool:
-    """Tell whether a pyproject.toml has a table of ours; TOML itself takes long to read."""
-    try:
-        return OUR_TABLE.search(pyproject.read_bytes()) is not None
-    except OSError:  # most often there is none
-        return False
 
 
 def image_folders(root: Path) -> tuple[str, ...]:

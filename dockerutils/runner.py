@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -80,6 +81,16 @@ class Asks(Protocol):
         """Ask a question that changes nothing: not printed, and no status is an error."""
 
 
+class Starts(Asks, Protocol):
+    """Asks, and starts what goes on after us."""
+
+    def start_apart(self, command: Command, log: Path) -> Callable[[], int | None]:
+        """Start a process that no key and no end of ours reaches; what it says goes to a log.
+
+        What it gives tells the process's status once it has ended.
+        """
+
+
 class Runner(Asks, Protocol):
     """Runs commands. The dry runner and the recording one of the tests are the same kind."""
 
@@ -135,6 +146,17 @@ class ShellRunner:
         process = self.start(command, ASKED)
         output, errors = process.communicate(command.stdin.text if command.stdin else None)
         return Answer(exit_status(process), output, errors)
+
+    def start_apart(self, command: Command, log: Path) -> Callable[[], int | None]:
+        """Start a process that no key and no end of ours reaches; what it says goes to a log.
+
+        What it gives tells the process's status once it has ended.
+        """
+        with log.open("ab") as file:
+            plan = Plan(subprocess.DEVNULL, file.fileno(), subprocess.STDOUT, apart=True)
+            process = self.start(command, plan)
+        threading.Thread(target=process.wait, daemon=True).start()  # else its end would stay
+        return process.poll
 
     def _attend(self, command: Command) -> tuple[int, list[int]]:
         self.terminal.command(printed_line(command, self.here))

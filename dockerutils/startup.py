@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import pwd
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +12,13 @@ from types import MappingProxyType
 
 from dockerutils.config.load import INI, load_config, read_config
 from dockerutils.config.model import Config
+from dockerutils.docks.docked import explanation
 from dockerutils.dry_runner import DryRunner
 from dockerutils.engine import CliEngine, NoEngine
 from dockerutils.errors import ProjectError
-from dockerutils.project import Project, find_root, image_folders
+from dockerutils.person import home_folder, user_name
+from dockerutils.project import Project, image_folders
+from dockerutils.roots import current_folder, find_root
 from dockerutils.runner import Runner, ShellRunner
 from dockerutils.session import Session
 from dockerutils.terminal import Terminal
@@ -61,9 +63,15 @@ def open_session_anywhere(terminal: Terminal, manner: Manner) -> Session:
     try:
         find_root(around.here)
     except ProjectError:
-        project = Project(around.here, around.user, around.home, environ=around.environ)
-        return assemble_session(terminal, manner, around, project)
+        return open_session_apart(terminal, manner)
     return open_session(terminal, manner)
+
+
+def open_session_apart(terminal: Terminal, manner: Manner) -> Session:
+    """Assemble a session for a verb that has nothing to do with the project it is started in."""
+    around = surroundings()
+    project = Project(around.here, around.user, around.home, environ=around.environ)
+    return assemble_session(terminal, manner, around, project)
 
 
 def surroundings() -> Surroundings:
@@ -85,7 +93,7 @@ def assemble_session(
     return Session(
         project=project,
         runner=runner,
-        engine=NoEngine() if manner.dry_run else CliEngine(runner),
+        engine=NoEngine() if manner.dry_run else CliEngine(runner, explanation(environ)),
         environ=environ,
         terminal=terminal,
         here=here,
@@ -116,19 +124,6 @@ def read_ini_alone() -> Config:
     return config
 
 
-def current_folder(environ: Mapping[str, str]) -> Path:
-    """Give the folder as the shell knows it, links and all; raise `ProjectError` if it is gone."""
-    here = Path(environ.get("PWD") or "/")
-    if here.is_absolute() and _same_folder(here):
-        return here
-    try:
-        return Path.cwd()
-    except FileNotFoundError as error:
-        raise ProjectError(
-            "the current folder is gone.", "Change into one that is there."
-        ) from error
-
-
 def standard_terminal(quiet: bool = False) -> Terminal:
     """Give the terminal of this process; names of files that are no UTF-8 pass as they are."""
     codecs.register_error("terminal", encoding_error)
@@ -146,27 +141,3 @@ def encoding_error(error: UnicodeError) -> tuple[str | bytes, int]:
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeError:
         return codecs.lookup_error("backslashreplace")(error)
-
-
-def user_name(environ: Mapping[str, str]) -> str:
-    """Give the user's name as getpass does: the environment's first, then the system's."""
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        if environ.get(name):
-            return environ[name]
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user without an entry
-        return str(os.getuid())
-
-
-def home_folder(environ: Mapping[str, str]) -> str:
-    """Give the user's home."""
-    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111
-
-
-def _same_folder(path: Path) -> bool:
-    """Tell whether the shell's idea of the folder, which keeps links, is the real one."""
-    try:
-        return path.samefile(".")
-    except OSError:
-        return False

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TextIO
+
+TYPE_CHECKING = False  # typing takes long to import, and a shell may be waiting
+if TYPE_CHECKING:
+    from typing import TextIO
 
 BOLD = "\x1b[1m"
 RED = "\x1b[31m"
@@ -88,6 +90,8 @@ class Terminal:
 
     def _size(self) -> tuple[int, int]:
         """Give the columns and rows of the terminal that is drawn on; stdout may be elsewhere."""
+        import shutil  # noqa: PLC0415  # slow to import, and seldom needed
+
         try:
             columns, rows = os.get_terminal_size(self.err.fileno())
         except OSError:

@@ -28,6 +28,17 @@ def test_no_image_is_asked_for_in_vain() -> None:
     assert {} == engine().facts([])
 
 
+def test_who_stands_before_an_engine_says_why_it_does_not_answer() -> None:
+    asked = {str(docker_cli.server_version()): DOWN, str(docker_cli.inspect_images(["a"])): DOWN}
+    away = CliEngine(RecordingRunner(answers=asked), lambda errors: EngineError(f"away: {errors}"))
+    said = f"away: {DOWN.errors.strip()}"
+
+    assert said == str(away.ailment())
+    with pytest.raises(EngineError) as caught:
+        away.facts(["a"])
+    assert said == str(caught.value)
+
+
 def inspected(*layers: str, **config: object) -> dict[str, object]:
     return {"Id": f"id of {layers}", "RootFS": {"Layers": list(layers)}, "Config": config}
 

@@ -9,7 +9,8 @@ from projects import SCRATCH, Projects
 
 from dockerutils.config.model import Config
 from dockerutils.errors import ProjectError
-from dockerutils.project import Project, find_root, image_folders
+from dockerutils.project import Project, image_folders
+from dockerutils.roots import find_root
 
 
 @pytest.mark.parametrize("below", ["", "docker", "docker/dev", "src/a/b"])

@@ -272,6 +272,29 @@ def test_a_dry_run_feeds_nobody(tmp_path: Path) -> None:
         runner.side_by_side()
 
 
+def test_a_process_apart_talks_to_its_log_only(
+    runner: ShellRunner, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = runner.here / "log"
+    log.write_text("before\n")
+    status = runner.start_apart(shell("cat; echo out; echo err >&2; exit 4"), log)
+    while status() is None:
+        pass
+
+    assert (4, "before\nout\nerr\n") == (status(), log.read_text())
+    assert ("", "") == capfd.readouterr()
+
+
+def test_a_process_apart_is_in_a_session_of_its_own(runner: ShellRunner) -> None:
+    log = runner.here / "log"
+    code = "import os; print(os.getsid(0) == os.getpid(), os.getcwd())"
+    status = runner.start_apart(Command((sys.executable, "-c", code), folder=Path("/")), log)
+    while status() is None:
+        pass
+
+    assert "True /\n" == log.read_text()
+
+
 # Pipes --------------------------------------------------------------------------------------
 
 

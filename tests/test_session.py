@@ -12,13 +12,12 @@ from dockerutils.command import Command
 from dockerutils.dry_runner import DryRunner
 from dockerutils.engine import CliEngine, NoEngine
 from dockerutils.errors import ConfigError
+from dockerutils.person import home_folder, user_name
 from dockerutils.session import Session
 from dockerutils.startup import (
     Manner,
-    home_folder,
     open_session,
     standard_terminal,
-    user_name,
 )
 from dockerutils.terminal import Terminal
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,12 @@ def test_a_session_uses_the_connection_that_is_there_or_fails() -> None:
 
     assert {"ControlPath=/s", "ControlMaster=no", "ProxyCommand=false"} <= set(words)
     assert ["--", "gpu-box", "sh -c 'echo '\"'\"'a b'\"'\"''"] == words[-3:]
+
+
+def test_a_session_needs_no_jump_which_would_not_go_with_its_proxy_command() -> None:
+    words = words_of(session(replace(parse_address("gpu-box"), jump="gate"), Path("/s"), "true"))
+
+    assert "-J" not in words
 
 
 def test_a_key_and_a_port_are_given_as_a_user_would() -> None:

@@ -10,7 +10,8 @@ from dockerutils.config.problems import closest, unset_variable
 from dockerutils.config.template import Scope, UnsetVariable
 from dockerutils.errors import ConfigError, ProjectError
 from dockerutils.naming import Reference, valid_component
-from dockerutils.project import TREE, Project
+from dockerutils.project import Project
+from dockerutils.roots import TREE
 
 RESERVED = ("all", "clean")  # words of build-image, never names of images
 

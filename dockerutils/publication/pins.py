@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dockerutils.errors import DockerutilsError
 from dockerutils.files import replace_file
-from dockerutils.project import TREE
+from dockerutils.roots import TREE
 
 FILE = "images.lock"
 HEAD = "# Written by `publish-image --pin`: what each image was published as.\n"

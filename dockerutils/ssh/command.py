@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dockerutils.command import Command, Stdin
@@ -23,26 +23,50 @@ PLACE = re.compile(
 )
 IPV6 = re.compile(r"(?P<user>[^-@/\s][^@/\s]*@)?(?P<host>[0-9a-fA-F:.]+(?:%\w+)?)(?P<port>)")
 # What a user's configuration may say, and what would be in the way of one command after the other.
-PLAIN = ("ClearAllForwardings=yes", "ForwardAgent=no", "RemoteCommand=none", "ControlPersist=no")
+BARE = ("ClearAllForwardings=yes", "ForwardAgent=no", "RemoteCommand=none")
+PLAIN = (*BARE, "ControlPersist=no")
 
 
 @dataclass(frozen=True)
 class Address:
-    """A host as the user names it, in `text`, and the key to identify oneself with, if any."""
+    """A host as the user names it, in `text`; the key to identify oneself with and the hosts to
+    jump over, if any.
+
+    `checked` says that its key was confirmed before: ssh is then not to ask about another one.
+    """
 
     text: str
     host: str
     port: str = ""
     identity: str = ""
+    jump: str = ""
+    checked: bool = False
 
     @property
     def options(self) -> tuple[str, ...]:
         """The options that a user would give for it."""
         key = ("-i", self.identity) if self.identity else ()
-        return (*key, *(("-p", self.port) if self.port else ()))
+        jump = ("-J", self.jump) if self.jump else ()
+        return (*key, *jump, *(("-p", self.port) if self.port else ()))
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Times of a standing master, in seconds.
+
+    A host that is silent for `alive` is asked whether it is there; three questions may stay
+    unanswered. Without a session the connection `lasts` so long; `connecting` may take so long.
+    """
+
+    alive: int = 15
+    lasts: int = 20
+    connecting: int = PATIENCE
+
+
+USUAL = Pace()
 
 
 def parse_address(text: str, identity: str = "") -> Address:
@@ -86,6 +110,39 @@ def master(address: Address, socket: Path, asks: bool) -> Command:
     return _ssh(address, options, "sh")
 
 
+def standing_master(
+    address: Address, socket: Path, log: Path, asks: bool, pace: Pace = USUAL
+) -> Command:
+    """Connect, and go to the background; the connection is for others, and ends without them.
+
+    What ssh says goes to the log.
+    """
+    options = (
+        *BARE,
+        f"BatchMode={'no' if asks else 'yes'}",
+        f"ConnectTimeout={pace.connecting}",
+        f"ServerAliveInterval={pace.alive}",
+        "ServerAliveCountMax=3",
+        "ControlMaster=yes",
+        f"ControlPath={socket}",
+        f"ControlPersist={pace.lasts}",
+        "StreamLocalBindUnlink=yes",
+        "StreamLocalBindMask=0177",
+        "LogLevel=INFO",
+    )
+    start, *words = _ssh(address, options, "").argv[:-1]
+    return Command((start, "-fNM", "-E", str(log), *words))
+
+
+def order(socket: Path, what: str, forward: str = "") -> Command:
+    """Have a master check that it lives, `exit`, `forward` something or `cancel` that.
+
+    No configuration is read: what it says of forwarding would be done as well.
+    """
+    forwards = ("-L", forward) if forward else ()
+    return Command(("ssh", "-F", "none", "-S", str(socket), "-O", what, *forwards, "--", "master"))
+
+
 def session(address: Address, socket: Path, script: str) -> Command:
     """Run a shell script over a connection that is there; without it, it fails."""
     options = (
@@ -93,9 +150,9 @@ def session(address: Address, socket: Path, script: str) -> Command:
         "BatchMode=yes",
         "ControlMaster=no",
         f"ControlPath={socket}",
-        "ProxyCommand=false",  # else ssh would connect anew, unseen
+        "ProxyCommand=false",  # else ssh would connect anew, unseen; it goes with no -J
     )
-    return _ssh(address, options, f"sh -c {shlex.quote(script)}")
+    return _ssh(replace(address, jump=""), options, f"sh -c {shlex.quote(script)}")
 
 
 def typed(address: Address, script: str, fed_by: str = "") -> Command:
@@ -105,5 +162,6 @@ def typed(address: Address, script: str, fed_by: str = "") -> Command:
 
 
 def _ssh(address: Address, options: Iterable[str], remote: str) -> Command:
-    words = (word for option in options for word in ("-o", option))
+    checked = ("StrictHostKeyChecking=yes",) if address.checked else ()
+    words = (word for option in (*checked, *options) for word in ("-o", option))
     return Command(("ssh", "-T", *words, *address.options, "--", address.host, remote))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dockerutils.command import Command
+from dockerutils.docks.told import plain
 from dockerutils.errors import DockerutilsError
 from dockerutils.pipes import Dialogue
 from dockerutils.runner import Crew
@@ -19,6 +19,8 @@ from dockerutils.ssh.command import Address, master, session
 
 LONGEST = 80  # bytes of a socket's path: ssh adds 17 for a moment, and 108 are the most
 CUT = 255  # the status of ssh itself
+GREETING = 1 << 20  # letters that a host may write before it listens
+LARGEST = 1 << 26  # letters of an answer: a host that says more is out of its mind
 
 
 REASONS = (
@@ -50,10 +52,22 @@ REASONS = (
     ),
 )
 """What ssh says, and what that means for a user."""
+TEMPORARY = "Could not resolve hostname"  # of these: a network may come back
 
 
 class Unreachable(DockerutilsError):
-    """A host cannot be reached, or does not let us in: another try would end the same."""
+    """A host cannot be reached, or does not let us in: another try would end the same.
+
+    `said` is all that ssh wrote about it.
+    """
+
+    def __init__(self, message: str, hint: str = "", said: str = "") -> None:
+        super().__init__(message, hint)
+        self.said = said
+
+
+class Refused(Unreachable):
+    """A host answers, and is not the one that we know or does not let us in."""
 
 
 class Dropped(DockerutilsError):
@@ -68,15 +82,24 @@ class Connection:
     socket: Path
     dialogue: Dialogue
 
-    def ask(self, script: str) -> str:
-        """Have the shell there run a script, and give what it writes; raise `Dropped`."""
-        end = secrets.token_hex(8)
+    def ask(self, script: str, limit: int = LARGEST) -> str:
+        """Have the shell there run a script, and give what it writes; raise `Dropped`.
+
+        Raises `Unreachable` where it writes more than `limit` letters.
+        """
+        end = os.urandom(8).hex()
         self.dialogue.tell(f"{{\n{script}\n}} </dev/null 2>&1\necho; echo {end}\n")
         said: list[str] = []
         while (line := self.dialogue.line()) != f"{end}\n":
             if not line:
                 raise dropped(self.address)
             said.append(line)
+            limit -= len(line)
+            if limit < 0:
+                raise Unreachable(
+                    f"{self.address} says more than was asked.",
+                    "See what its shell and its login scripts write.",
+                )
         return "".join(said)
 
     def run(self, script: str) -> Command:
@@ -111,14 +134,23 @@ def is_private(folder: Path) -> bool:
 @contextlib.contextmanager
 def connected(address: Address, crew: Crew, folder: Path, asks: bool) -> Iterator[Connection]:
     """Connect; raise `Unreachable` with what to do. The connection ends with the `with`."""
-    socket = folder / secrets.token_hex(4)
+    socket = folder / os.urandom(4).hex()
     with crew.converse(master(address, socket, asks)) as dialogue:
         connection = Connection(address, socket, dialogue)
         try:
-            connection.ask(":")
+            connection.ask(":", GREETING)
         except Dropped:
             crew.check()
             raise refused(address, dialogue.errors()) from None
+        yield connection
+
+
+@contextlib.contextmanager
+def attached(address: Address, crew: Crew, socket: Path) -> Iterator[Connection]:
+    """Use a master that is there; raise `Dropped` where it is not. It stays afterwards."""
+    with crew.converse(session(address, socket, "sh")) as dialogue:
+        connection = Connection(address, socket, dialogue)
+        connection.ask(":", GREETING)
         yield connection
 
 
@@ -135,9 +167,12 @@ def refused(address: Address, errors: str) -> Unreachable:
     line = f"ssh {' '.join((*address.options, address.host))}"
     for mark, message, hint in REASONS:
         if mark.lower() in errors.lower():
-            return Unreachable(message.format(host=address), hint.format(line=line))
+            kind = Unreachable if mark == TEMPORARY else Refused
+            return kind(message.format(host=address), hint.format(line=line), errors)
     said = [one for one in errors.strip().splitlines() if one.strip()]
-    reason = said[-1].strip().rstrip(".") if said else "ssh gave no reason"
+    reason = plain(said[-1]).rstrip(".") if said else "ssh gave no reason"
     return Unreachable(
-        f"{address} cannot be reached: {reason}.", f"See that `{line}` works, then try again."
+        f"{address} cannot be reached: {reason}.",
+        f"See that `{line}` works, then try again.",
+        errors,
     )
