@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from dockerutils import docker_cli
 from dockerutils.aws.ecr_host import private_host
 from dockerutils.aws.pull_logins import aws_login_of, pulling
-from dockerutils.command import Command, Secret
+from dockerutils.command import Secret
 from dockerutils.config.run_keys import RunSettings, check_user
-from dockerutils.config.words import Option, flatten, run_options, split_words
+from dockerutils.config.words import Option, run_options, split_words
 from dockerutils.errors import CommandFailed, UsageError
 from dockerutils.expansion import Expansion
 from dockerutils.images.catalogue import Catalogue, Image
 from dockerutils.naming import container_name
+from dockerutils.runs import Run
 from dockerutils.session import Session
 
 AWS_VARIABLES = (
@@ -47,6 +48,7 @@ class RunOptions:
     publish: tuple[str, ...] = ()
     user: str = ""
     aws: bool = False
+    no_sync: bool = False
 
 
 def run_image(
@@ -62,12 +64,17 @@ def run_image(
     """
     check_options(session, options)
     image = Catalogue(session.project).find(name)
-    command = run_command(session, image, words, options)
+    run = planned_run(session, image, words, options)
     first()
     fetch(session, image)
-    status = session.runner.hand_over(command)
+    if session.docked:
+        from dockerutils.docked_run import run_docked  # noqa: PLC0415  # few terminals are
+
+        status = run_docked(session, run, options.no_sync)
+    else:
+        status = session.runner.hand_over(run.command())
     if status == DOCKER_FAILED:
-        explain(session, image, status, command.argv)
+        explain(session, image, status, run.command().argv)
     return status
 
 
@@ -102,24 +109,22 @@ def explain(session: Session, image: Image, status: int, given: tuple[str, ...])
         )
 
 
-def run_command(
-    session: Session, image: Image, words: tuple[str, ...], options: RunOptions
-) -> Command:
-    """Give the docker command that runs an image with its settings and the user's options."""
+def planned_run(session: Session, image: Image, words: tuple[str, ...], options: RunOptions) -> Run:
+    """Give the run of an image with its settings and the user's options."""
     settings = image.settings.running(session.docked)
-    return RunCommand(session, image, settings, options).command(words)
+    return RunPlan(session, image, settings, options).run(words)
 
 
 @dataclass(frozen=True)
-class RunCommand:
-    """The parts of one `docker run`."""
+class RunPlan:
+    """What the parts of one `docker run` are made of."""
 
     session: Session
     image: Image
     settings: RunSettings
     options: RunOptions
 
-    def command(self, words: tuple[str, ...]) -> Command:
+    def run(self, words: tuple[str, ...]) -> Run:
         """Put the parts together, in the order in which a reader looks for them."""
         variables: dict[str, Secret] = {}
         manner = tuple(self._manner(variables))
@@ -142,12 +147,13 @@ class RunCommand:
             *self._pulling(),
             *given,
         )
-        return docker_cli.run(
+        return Run(
             str(self.image.reference),
-            flatten(options),
+            options,
             self._words(words),
             {name: value for name, value in variables.items() if ("--env", name) in options},
             self.session.project.root,
+            as_host=self._whom == "host",
         )
 
     @property
@@ -225,9 +231,13 @@ class RunCommand:
             return volume
         return f"{os.path.normpath(self.session.here / host)}:{rest}"
 
+    @property
+    def _whom(self) -> str:
+        return self.options.user or self.settings.user or "image"
+
     def _user(self) -> Iterator[Option]:
         """Give the user; one of the host has no home in the image, so it gets /tmp."""
-        user = self.options.user or self.settings.user or "image"
+        user = self._whom
         if user == "host":
             yield from (("--user", f"{os.getuid()}:{os.getgid()}"), ("--env", "HOME=/tmp"))
         elif user != "image":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from dockerutils import docker_cli
 from dockerutils.command import Command, Stdin
+from dockerutils.docks.addresses import address_of
+from dockerutils.docks.registry import read_docks
 from dockerutils.engine import AnyEngine, ImageFacts
 from dockerutils.errors import CommandFailed, DockerutilsError, ProjectError, UsageError
 from dockerutils.images.catalogue import Catalogue
@@ -28,12 +30,12 @@ def transfer_image(session: Session, words: tuple[str, ...], options: TransferOp
     """Bring an image where the command line says; raise what hinders it."""
     check_options(words, options)
     rate = parse_rate(options.limit_rate)
-    key = options.identity or session.environ.get(KEY, "")
-    key = check_identity(key, session.here, session.project.home)
-    addresses = {text: parse_address(text, key) for text in dict.fromkeys(words[1:])}
+    find = destinations(session, options)
+    addresses = {str(address): address for address in map(find, words[1:])}
+    origin = find(options.from_host) if options.from_host else None
     reference = reference_of(session, words[0]) if words else ""
     if session.dry:
-        for command in plainly(reference, list(addresses.values()), options, key):
+        for command in plainly(reference, list(addresses.values()), options, origin):
             session.runner.run(command)
         return
     from dockerutils.transfers.files import (  # noqa: PLC0415
@@ -47,10 +49,9 @@ def transfer_image(session: Session, words: tuple[str, ...], options: TransferOp
     outcomes: list[Outcome] = []
     if options.input:
         outcomes.append(load_image(session, options.input))
-    elif options.from_host:
-        address = parse_address(options.from_host, key)
+    elif origin:
         pace = Pace(rate)
-        outcomes.append(fetch_image(session, address, reference, options.compress, pace))
+        outcomes.append(fetch_image(session, origin, reference, options.compress, pace))
     else:
 
         def bring(subject: Subject) -> None:
@@ -66,6 +67,27 @@ def transfer_image(session: Session, words: tuple[str, ...], options: TransferOp
         bring_subject(session, words[0], reference, bring)
     report(session, outcomes, options)
     raise_failures(session, outcomes, failures)
+
+
+def destinations(session: Session, options: TransferOptions) -> Callable[[str], Address]:
+    """Give what finds a destination: a dock by its moniker or address, else any ssh destination.
+
+    Raises `UsageError` where there is no such key as was named, and for what is no destination.
+    """
+    home = session.project.home
+    named = check_identity(options.identity, session.here, home)
+    usual = named or check_identity(session.environ.get(KEY, ""), session.here, home)
+    docks = read_docks(session.environ, home)
+    for text in docks.warnings:
+        session.terminal.warn(text)
+
+    def find(text: str) -> Address:
+        dock = docks.meant(text)
+        if dock is None:
+            return parse_address(text, usual)
+        return address_of(replace(dock, identity=named or dock.identity or usual))
+
+    return find
 
 
 def check_options(words: tuple[str, ...], options: TransferOptions) -> None:
@@ -132,7 +154,7 @@ def bring_subject(
 
 
 def plainly(
-    reference: str, addresses: list[Address], options: TransferOptions, key: str
+    reference: str, addresses: list[Address], options: TransferOptions, origin: Address | None
 ) -> list[Command]:
     """Give the plain-docker way to do the same, which sends everything."""
     form = GZIP if options.compress == AUTO else options.compress
@@ -143,8 +165,8 @@ def plainly(
     if options.output:
         return [Command(("docker", "save", "--output", options.output, reference))]
     save = docker_cli.save([reference])
-    if options.from_host:
-        there = typed(parse_address(options.from_host, key), f"{save}{packing}")
+    if origin:
+        there = typed(origin, f"{save}{packing}")
         shown = f"{there} | {unpacking}".removesuffix(" | ")
         return [Command(docker_cli.load().argv, stdin=Stdin("", shown))]
     load = f"{unpacking}{docker_cli.load()}"

@@ -104,7 +104,7 @@ hash_of_pyproject() { cat "$root/pyproject.toml" "$root"/setup.cfg "$root"/setup
 hash_of_sources() {
   (
     cd "$root" || exit
-    find dockerutils -type f ! -name '*.pyc' | LC_ALL=C sort | while read -r file; do
+    find dockerutils scripts -type f ! -name '*.pyc' | LC_ALL=C sort | while read -r file; do
       printf '%s\n' "$file"
       cat "$file"
     done

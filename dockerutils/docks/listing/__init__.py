@@ -1,0 +1,1 @@
+"""What ls-dock tells of the docks."""

@@ -1,0 +1,1 @@
+"""Jupyter on a dock, as it is started there and seen here."""

@@ -1,0 +1,1 @@
+"""The project's files on a dock, and what became of them there."""
