@@ -9,12 +9,16 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from engines import STAND_IN, RealProjects
 from own_engines import missing, own_engine
 from projects import CommandLine, Projects
 from terminals import Terminals
+
+if TYPE_CHECKING:
+    from dockyards import Dockyard
 
 GUARDED_PROGRAMS = ("docker", "ssh", "scp", "rsync", "aws", "curl")
 KEPT = ("PATH", "LANG", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "SSL_CERT_FILE", "TERM")
@@ -129,6 +133,26 @@ def private_engine(request: pytest.FixtureRequest, real_engine: str) -> Iterator
     """An engine of this run's own, on a small disk in memory; gives its DOCKER_HOST."""
     with own_engine(request, "192m", ENGINE_ARGS="--bridge=none --iptables=false") as engine:
         yield engine.host
+
+
+@pytest.fixture(scope="session")
+def dockyard(request: pytest.FixtureRequest, real_engine: str) -> Iterator[Dockyard]:
+    """A user with docks: machines with sshd and engines of their own, started when wanted."""
+    from dockyards import lacking_for_docks, open_dockyard  # noqa: PLC0415  # few tests need it
+
+    lack = lacking_for_docks()
+    if lack:
+        missing(request, lack)
+    with open_dockyard() as yard:
+        yield yard
+
+
+@pytest.fixture
+def clean_dockyard(dockyard: Dockyard) -> Iterator[Dockyard]:
+    """The dockyard, whose user has no docks and no processes before a test and after it."""
+    dockyard.forget()
+    yield dockyard
+    dockyard.forget()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import shlex
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ SSHD = "/usr/sbin/sshd"
 PORT = 2222
 PATIENCE = 20  # seconds until an sshd has to listen
 USER = "carol"  # on hosts where docker is not everybody's
-PIECE = 1 << 14
 
 # How a host differs from one with everything: lines of a shell script in a mount namespace.
 HIDE = "for one in $(which -a {0}); do mount --bind /dev/null $one; done"
@@ -136,19 +134,17 @@ class Network:
     process: str  # whose network it is
     ours: str
     theirs: str
+    device: str  # our end of the cable
 
     @classmethod
     @contextlib.contextmanager
-    def cabled(cls, process: str, number: int) -> Iterator[Network]:
-        """Lay a cable to the network of a process; it is gone afterwards."""
-        subnet = f"10.{96 + number // 16384 % 16}.{number // 64 % 256}"
-        base = number % 64 * 4
-        network = cls(process, f"{subnet}.{base + 1}", f"{subnet}.{base + 2}")
-        name = f"dkh{number}"
-        run("ip", "link", "add", name, "type", "veth", "peer", "name", "up0", "netns", process)
+    def cabled(cls, process: str, numbers: Iterator[int]) -> Iterator[Network]:
+        """Lay a cable to the network of a process; it is gone afterwards.
+
+        It is called by the first of some numbers that nobody else has taken.
+        """
+        network = next(one for one in (cls.numbered(process, n) for n in numbers) if one.lay())
         try:
-            run("ip", "addr", "add", f"{network.ours}/30", "dev", name)
-            run("ip", "link", "set", name, "up")
             for words in (
                 ("addr", "add", f"{network.theirs}/30", "dev", "up0"),
                 ("link", "set", "up0", "up"),
@@ -157,7 +153,27 @@ class Network:
                 run(*network.inside, "ip", *words)
             yield network
         finally:
-            subprocess.run(["ip", "link", "del", name], check=False)
+            subprocess.run(["ip", "link", "del", network.device], check=False, capture_output=True)
+
+    @classmethod
+    def numbered(cls, process: str, number: int) -> Network:
+        """Give the network with the addresses that belong to a number."""
+        subnet = f"10.{96 + number // 16384 % 16}.{number // 64 % 256}"
+        base = number % 64 * 4
+        return cls(process, f"{subnet}.{base + 1}", f"{subnet}.{base + 2}", f"dkh{number}")
+
+    def lay(self) -> bool:
+        """Lay its cable; tell whether it was not there before."""
+        peer = ("peer", "name", "up0", "netns", self.process)
+        words = ("ip", "link", "add", self.device, "type", "veth", *peer)
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if "File exists" in done.stderr and Path(f"/sys/class/net/{self.device}").exists():
+            return False
+        if done.returncode:
+            raise OSError(f"{shlex.join(words)}: {done.stderr}")
+        run("ip", "addr", "add", f"{self.ours}/30", "dev", self.device)
+        run("ip", "link", "set", self.device, "up")
+        return True
 
     @property
     def inside(self) -> tuple[str, ...]:
@@ -255,60 +271,3 @@ def wait_for(address: str, port: int, log: Path) -> None:
         except OSError:
             time.sleep(0.05)
     raise OSError(f"sshd does not listen: {log.read_text()}")
-
-
-@dataclass
-class Line:
-    """A line to a host that counts what is sent, and is cut at given numbers of bytes."""
-
-    target: tuple[str, int]
-    cuts: list[int] = field(default_factory=list)
-    sent: int = 0
-    cut: int = 0  # how often
-    down: bool = False
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[int]:
-        """Give the port of this machine that leads to the host."""
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
-            yield listener.getsockname()[1]
-            self.down = True
-
-    def _serve(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client = listener.accept()[0]
-                threading.Thread(target=self._join, args=(client,), daemon=True).start()
-
-    def _join(self, client: socket.socket) -> None:
-        with client, socket.socket() as host:
-            if self.down:
-                return
-            with contextlib.suppress(OSError):
-                host.connect(self.target)
-                back = threading.Thread(target=pass_on, args=(host, client, len), daemon=True)
-                back.start()
-                pass_on(client, host, self._count)
-                back.join()
-
-    def _count(self, piece: bytes) -> None:
-        self.sent += len(piece)
-        if self.cuts and self.sent >= self.cuts[0]:
-            self.cuts.pop(0)
-            self.cut += 1
-            raise ConnectionResetError
-
-
-def pass_on(source: socket.socket, target: socket.socket, count: Callable[[bytes], object]) -> None:
-    """Copy all from one socket to another; both are closed where that ends."""
-    try:
-        while piece := source.recv(PIECE):
-            target.sendall(piece)
-            count(piece)
-    except OSError:
-        pass
-    finally:
-        for one in (source, target):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import context, plan, waves
+from benchmarks import context, docks, plan, waves
+from benchmarks.far_dock import Terminal
 from benchmarks.local_registry import uploaded
 from benchmarks.measurement import Case, Group, Measurement, Target, measure
 from benchmarks.package_index import index_variables, pip_settings
@@ -154,6 +155,35 @@ def test_the_table_has_a_column_for_bytes_where_they_were_counted() -> None:
     )
 
     assert last.endswith(expected)
+
+
+def test_what_failed_is_counted_in_the_measured_runs_only() -> None:
+    failures: list[int] = []
+    targets = (Target(5, "failed"),)
+    fails = partial(failures.append, 2)
+    one = Case("a", fails, targets, items=10, failed=lambda: sum(failures))
+    (found,) = measure(Group("letters", (one,)), runs=3)
+    head, _, last = table([found]).splitlines()
+
+    assert 6 == found.failed
+    assert head.endswith("| failed | target |")
+    assert last.endswith("| 6 of 30 | ≤ 5 failed: missed |")
+
+
+def test_a_docked_terminal_has_no_variables_of_ours(tmp_path: Path) -> None:
+    expected = {"DOCKER_HOST": "ssh://near"}
+
+    assert expected == Terminal(tmp_path, expected).environment
+
+
+def test_the_change_of_the_docks_project_is_in_one_file(tmp_path: Path) -> None:
+    root = docks.project(tmp_path, files=400)
+    before = read_all(root)
+    docks.change(root)
+    after = read_all(root)
+
+    assert 402 == len(before)
+    assert 1 == sum(before[path] != content for path, content in after.items())
 
 
 def test_the_bake_file_links_the_leaves_to_the_base() -> None:

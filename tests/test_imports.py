@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from dock_shells import Quay
 from inside import RecordingDocker
 from projects import Projects
 from virtualenvs import make_virtualenv
@@ -45,6 +46,25 @@ HEAVY = frozenset(
         "zipfile",
     }
 )
+
+# None of these is needed to tell a shell anything; each is noticed at the press of a key.
+HEAVY_FOR_A_SHELL = HEAVY - {"socket"} | {
+    "argparse",
+    "difflib",
+    "dockerutils.cli",
+    "dockerutils.config",
+    "dockerutils.docks.connection.tunnel",
+    "dockerutils.runner",
+    "dockerutils.startup",
+    "hashlib",
+    "random",
+    "shlex",
+    "shutil",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "typer",
+}
 
 # Starts a command as its script does, and tells on the last line of standard error what is loaded.
 PROBE = """
@@ -89,6 +109,36 @@ def test_a_command_loads_nothing_heavy(projects: Projects, command: str) -> None
 
     assert "typer" in loaded
     assert not HEAVY & loaded
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "_shell dock bash 1 h1",
+        "_shell dock fish 1",
+        "_shell castoff zsh 1",
+        "_shell complete bash 1 dock h",
+        "_shell complete bash 1 dockerutils s",
+        "shell-init fish",
+    ],
+)
+def test_a_shell_does_not_wait_for_what_it_does_not_need(tmp_path: Path, words: str) -> None:
+    with Quay.opened("h1") as quay:
+        docked = {"DOCK_MONIKER": "h1", "DOCKER_HOST": f"unix://{quay.runtime}/h1.sock"}
+        environ = {**quay.environ, **docked}
+        loaded = loaded_by(tmp_path, "dockerutils", *words.split(), environ=environ)
+
+    assert "dockerutils.docks.shell.entry" in loaded
+    assert set() == HEAVY_FOR_A_SHELL & loaded
+
+
+def test_castoff_and_the_completion_of_verbs_do_without_the_list_of_docks(tmp_path: Path) -> None:
+    with Quay.opened() as quay:
+        environ = {**quay.environ, "DOCK_MONIKER": "h1"}
+        for words in ("_shell castoff bash 1", "_shell complete zsh 1 dockerutils s"):
+            loaded = loaded_by(tmp_path, "dockerutils", *words.split(), environ=environ)
+
+            assert not {"tomllib", "dockerutils.docks.registry"} & loaded
 
 
 # What only an image that is put together here needs.

@@ -20,25 +20,41 @@ LAYERS = tuple(
     tuple(line.split())
     for line in """
     errors  command  terminal  naming  progress  schedule  files  signals  pipes
+    docks.connection.sockets  docks.dock  docks.notebook.browser  docks.options
+    docks.shell.dialect  docks.shell.quoting  docks.told  person  roots
+    docks.entries  docks.notebook.jupyter  docks.places  docks.shell.bash  docks.shell.fish
+    docks.shell.variables  docks.shell.zsh
+    docks.connection.presence  docks.notebook.api  docks.seed_files  docks.sync.shelf
+    docks.connection.status  docks.notebook.watch
     runner  docker_cli  board  build_log  meter
     engine  dry_runner
+    docks.docked
     version.git  version.probe
     version.source
     version.file
     config.words  config.substitute  config.template  config.toml_lines  config.kind
+    docks.binds  runs
     config.kinds  config.image_kinds  config.key
     config.run_keys  config.venv_keys  config.debian_keys  config.baked_keys
     config.publication_keys
     config.model
     config.problems  config.migrate  config.manual
+    docks.registry
     config.ini_lines  config.checks
     config.ini  config.toml
     config.load  project
     images.dockerfile_text  context.pattern  context.stat_cache
     images.dockerfile_context
     images.dockerfile_syntax  context.ignore
+    docks.sync.tree
+    docks.sync.manifest
+    docks.sync.plan  docks.sync.here  docks.sync.landing  docks.sync.there
     context.tree
     session  expansion
+    docks.chosen  docks.sync.site
+    docks.sync.version_place
+    docks.sync.outcome
+    docks.sync.telling
     oci.digest  oci.media_types  oci.tar  oci.layout  oci.compress
     oci.descriptor  oci.wire_cache
     oci.digest_cache  oci.archive_files  oci.wire
@@ -65,9 +81,23 @@ LAYERS = tuple(
     debian.failures
     debian.trees
     ssh.command
+    docks.addresses  docks.registration.ssh_settings
     ssh.connection
+    docks.connection.master
+    docks.connection.forwards  docks.connection.tunnel
+    docks.connection.follower
+    docks.connection.keeper
+    docks.listing.mooring  docks.errand  docks.registration.host_keys  docks.sync.link
+    docks.sync.transport
+    docks.sync.exchange
+    docks.sync.down  docks.sync.up
+    docks.sync.both_ways
+    docked_run
     ssh.host
-    sources.source  sources.archive  sources.engine  sources.registry  sources.supply  sources.zstd
+    docks.listing.survey
+    docks.listing.table  docks.notebook.serving  docks.registration.probe
+    sources.source  sources.archive  sources.engine  sources.registry  sources.supply
+    sources.zstd
     sources.base
     sinks.sink  sinks.files  sinks.blobs
     sinks.engine  sinks.registry  sinks.archive
@@ -76,6 +106,10 @@ LAYERS = tuple(
     aws.session  aws.ecr_host
     aws.ecr_script  aws.docker_settings  aws.ecr
     images.catalogue  images.baked
+    docks.shell.completion
+    docks.shell.shells
+    docks.shell.docking
+    docks.shell.entry
     images.baking
     images.recipe  images.inputs  images.build_secrets  images.project_folders
     images.requirements
@@ -89,6 +123,7 @@ LAYERS = tuple(
     execution
     work
     packing.options  publication.options  transfers.options  arguments
+    docks.flags  flags
     packing.settings  packing.build_folder  packing.logged  packing.flags
     publication.names  publication.pins  publication.target  publication.flags
     publication.places
@@ -98,8 +133,10 @@ LAYERS = tuple(
     transfers.sending
     transfers.files
     build  run  containers  show  why  graph  genversion  venv2docker
+    register_dock  ls_dock  ssh_dock  nb_dock  sync  sync_line
     publish  transfers.sources
     transfer
+    cli_docks
     cli
     __main__
     """.strip().splitlines()

@@ -108,6 +108,72 @@ def test_a_dry_run_prints_dockers_own_way_and_needs_no_project(
     assert (0, DRY[words]) == (done.status, done.commands)
 
 
+DOCKS = """\
+[dock.gpu]
+address = "10.1.2.3"
+user = "bob"
+port = 2222
+identity = "/home/bob/key"
+jump = "gate"
+[dock.two]
+address = "10.1.2.4"
+[dock.three]
+address = "10.1.2.4"
+"""
+TO_GPU = "docker save app:latest | ssh -i {} -J gate -p 2222 bob@10.1.2.3 'docker load'"
+
+FROM_GPU = (
+    "ssh -i /home/bob/key -J gate -p 2222 bob@10.1.2.3 'docker save app:latest' | docker load"
+)
+
+
+@pytest.fixture
+def docked_line(command_line: CommandLine) -> CommandLine:
+    """The commands of a user with docks."""
+    path = Path(command_line.environ["HOME"], ".config/dockerutils/docks.toml")
+    path.parent.mkdir(parents=True)
+    path.write_text(DOCKS)
+    return command_line
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("gpu",), [TO_GPU.format("/home/bob/key")]),
+        (("10.1.2.3",), [TO_GPU.format("/home/bob/key")]),
+        (("gpu", "10.1.2.3"), [TO_GPU.format("/home/bob/key")]),
+        (("gpu", "--identity", "/etc/passwd"), [TO_GPU.format("/etc/passwd")]),
+        (("me@10.1.2.3",), ["docker save app:latest | ssh me@10.1.2.3 'docker load'"]),
+        (("elsewhere",), ["docker save app:latest | ssh elsewhere 'docker load'"]),
+        (("--from", "gpu"), [FROM_GPU]),
+    ],
+)
+def test_a_destination_is_a_dock_first(
+    docked_line: CommandLine, tmp_path: Path, words: tuple[str, ...], expected: list[str]
+) -> None:
+    done = docked_line(tmp_path, "transfer-image", "app", *words, "--dry-run", "--compress", "none")
+
+    assert (0, expected) == (done.status, done.commands), done.err
+
+
+def test_an_address_of_two_docks_is_no_destination(
+    docked_line: CommandLine, tmp_path: Path
+) -> None:
+    done = docked_line(tmp_path, "transfer-image", "app", "10.1.2.4", "--dry-run")
+
+    assert (1, True) == (done.status, "10.1.2.4 is the address of 2 docks" in done.err)
+
+
+def test_a_list_of_docks_that_cannot_be_read_hinders_no_ssh_destination(
+    docked_line: CommandLine, tmp_path: Path
+) -> None:
+    Path(docked_line.environ["HOME"], ".config/dockerutils/docks.toml").write_text("[dock")
+
+    done = docked_line(tmp_path, "transfer-image", "app", "gpu", "--dry-run")
+
+    assert (0, True) == (done.status, "docks.toml is no valid TOML" in done.err)
+
+
 # Content ------------------------------------------------------------------------------------
 
 

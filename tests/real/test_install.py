@@ -22,7 +22,15 @@ COMMANDS = {
     "transfer-image",
     "genversion",
     "venv2docker",
+    "register-dock",
+    "unregister-dock",
+    "ls-dock",
+    "ssh-dock",
+    "nb-dock",
+    "sync-up",
+    "sync-down",
 }
+SOURCED = {"dock", "castoff", "dock-sync"}
 NOT_COPIED = shutil.ignore_patterns(".git", ".cache", "*_cache", "__pycache__", "*.egg-info")
 
 
@@ -80,7 +88,7 @@ def commands(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of commands of a clean virtual environment with dockerutils in it."""
     installer = Installer(tmp_path_factory.mktemp("venv") / "clean")
     before = {path.name for path in installer.bin.iterdir()}
-    assert not before & COMMANDS
+    assert not before & (COMMANDS | SOURCED)
     installer.install(source)
     return installer.bin
 
@@ -97,7 +105,7 @@ def files_of(commands: Path) -> list[str]:
 def test_it_gives_the_commands_and_no_other(commands: Path) -> None:
     given = {Path(file).name for file in files_of(commands) if "/bin/" in file}
 
-    assert given == COMMANDS
+    assert given == COMMANDS | SOURCED
 
 
 def test_it_brings_the_package_and_neither_images_nor_tests(commands: Path) -> None:

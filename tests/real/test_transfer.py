@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 from engines import Engine, RealProjects
-from hosts import Fabric, Line, Network, lacking, make_key, ssh_host
+from hosts import Fabric, Network, lacking, make_key, ssh_host
+from lines import Line
 from own_engines import OLD, OwnEngine, missing, old_programs, own_engine
 from processes import wait_until
 from projects import CommandLine, Result
@@ -140,7 +141,7 @@ class Site:
                 started = own_engine(self.request, size, settings)
             own = self.stack.enter_context(started)
             process = (own.folder / "docker.pid").read_text().strip()
-            cable = Network.cabled(process, next(self.fabric.numbers))
+            cable = Network.cabled(process, self.fabric.numbers)
             self.engines[kind] = own, self.stack.enter_context(cable)
         return self.engines[kind]
 
