@@ -9,7 +9,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from benchmarks import build, context, debian, plan, run, start, transfer, venv, venv2docker, waves
+from benchmarks import (
+    build,
+    context,
+    debian,
+    docks,
+    plan,
+    run,
+    start,
+    transfer,
+    venv,
+    venv2docker,
+    waves,
+)
 from benchmarks.measurement import Group, Measurement, measure
 from benchmarks.table import table
 
@@ -24,9 +36,10 @@ BENCHMARKS: dict[str, Callable[[], AbstractContextManager[list[Group]]]] = {
     "venv2docker": venv2docker.groups,
     "debian": debian.groups,
     "transfer": transfer.groups,
+    "docks": docks.groups,
 }
-# Half an hour, ten minutes, five, and a quarter of an hour.
-BY_NAME_ONLY = {"venv", "venv2docker", "debian", "transfer"}
+# Half an hour, ten minutes, five, a quarter of an hour, and five minutes.
+BY_NAME_ONLY = {"venv", "venv2docker", "debian", "transfer", "docks"}
 
 
 def main(words: Sequence[str] | None = None) -> None:

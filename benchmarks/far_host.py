@@ -84,21 +84,21 @@ def engine(fabric: Fabric, folder: Path) -> Iterator[tuple[Path, Network]]:
     subprocess.run(script, env=environ, check=True, stderr=subprocess.DEVNULL)
     try:
         process = (folder / "docker.pid").read_text().strip()
-        with Network.cabled(process, next(fabric.numbers)) as network:
+        with Network.cabled(process, fabric.numbers) as network:
             yield folder / "docker.sock", network
     finally:
         subprocess.run((*script, "--stop"), env=environ, check=False, stderr=subprocess.DEVNULL)
 
 
 @contextmanager
-def long_line(fabric: Fabric, network: Network, folder: Path) -> Iterator[str]:
-    """Lay the line; gives the address at its other end."""
+def long_line(fabric: Fabric, network: Network, folder: Path, delay: int = DELAY) -> Iterator[str]:
+    """Lay the line, which takes so many ms for one way; gives the address at its other end."""
     program, number = folder / "wan", next(fabric.numbers) % 60
     source = Path(__file__).with_name("wan.c")
     subprocess.run(("gcc", "-O2", "-o", program, source), check=True)
     ours, theirs = f"10.95.{number}.1", f"10.95.{number}.2"
     netns = f"/proc/{network.process}/ns/net"
-    words = (program, DEVICE, netns, str(MBIT), str(DELAY), folder / "counters")
+    words = (program, DEVICE, netns, str(MBIT), str(delay), folder / "counters")
     with subprocess.Popen(words) as process:
         try:
             wait_for_device()

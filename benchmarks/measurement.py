@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-Figure = Literal["seconds", "difference", "ratio", "faster", "bytes", "fewer"]
+Figure = Literal["seconds", "difference", "ratio", "faster", "bytes", "fewer", "failed"]
 
 
 def nothing() -> None:
@@ -22,7 +22,7 @@ class Target:
 
     Without `to` it is compared with the baseline: seconds more than that, or times that. `faster`
     says how many times faster it has to be at least. `bytes` is what it may move, `fewer` how many
-    times fewer bytes that have to be at least.
+    times fewer bytes that have to be at least. `failed` is how many of its items may fail in all.
     """
 
     limit: float
@@ -36,7 +36,8 @@ class Case:
 
     What has to be `prepared` before each run is not measured. An action that is not `timed` gives
     its seconds itself. `counted` does the same as the action and gives the bytes that it moved; it
-    takes the place of the first run, which is not measured.
+    takes the place of the first run, which is not measured. `failed` gives how many items have
+    failed up to now, where some may.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Case:
     prepare: Callable[[], object] = nothing
     timed: bool = True
     counted: Callable[[], int] | None = None
+    failed: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Group:
 class Measurement:
     """The seconds of a case, run by run, and those of its whole group, the baseline first.
 
-    `moved` has the bytes of those that were counted.
+    `moved` has the bytes of those that were counted, `failed` the items that failed in those runs.
     """
 
     group: str
@@ -69,6 +71,7 @@ class Measurement:
     seconds: tuple[float, ...]
     all: Mapping[str, tuple[float, ...]]
     moved: Mapping[str, int] = field(default_factory=dict)
+    failed: int = 0
 
     @property
     def baseline(self) -> str:
@@ -123,6 +126,8 @@ class Measurement:
             return self.median
         if target.figure == "bytes":
             return self.bytes
+        if target.figure == "failed":
+            return self.failed
         compare = {
             "difference": self.difference,
             "ratio": self.ratio,
@@ -142,13 +147,26 @@ def measure(group: Group, runs: int) -> list[Measurement]:
     """Run each case once unmeasured, then all of them in turns: A B C, A B C, and so on."""
     moved = {case.name: moved_by(case) for case in group.cases}
     counted = {name: count for name, count in moved.items() if count is not None}
+    before = {case.name: failed(case) for case in group.cases}
     rounds = [tuple(map(seconds_of, group.cases)) for _ in range(min(runs, group.most_runs))]
     columns = tuple(zip(*rounds, strict=True))
     together = {case.name: own for case, own in zip(group.cases, columns, strict=True)}
     return [
-        Measurement(group.name, case, together[case.name], together, counted)
+        Measurement(
+            group.name,
+            case,
+            together[case.name],
+            together,
+            counted,
+            failed(case) - before[case.name],
+        )
         for case in group.cases
     ]
+
+
+def failed(case: Case) -> int:
+    """Give how many items of a case have failed up to now."""
+    return case.failed() if case.failed else 0
 
 
 def moved_by(case: Case) -> int | None:

@@ -16,23 +16,32 @@ HEAD = (
     ("difference ms", "---:"),
     ("ms each", "---:"),
     ("KB moved", "---:"),
+    ("failed", "---:"),
     ("target", "---"),
 )
 SAID = {
     "faster": "≥ {0:g} times faster",
     "fewer": "≥ {0:g} times fewer bytes",
     "bytes": "≤ {1:g} KB",
+    "failed": "≤ {0:g} failed",
 }
-MOVED = 8  # the column that stands only where bytes were counted
+MOVED, FAILED = 8, 9  # the columns that stand only where bytes or failures were counted
 
 
 def table(measurements: Iterable[Measurement]) -> str:
     """Render all measurements; the baseline of each group stands first and has no ratio."""
     rows = list(measurements)
     lines: list[tuple[str, ...]] = [*zip(*HEAD, strict=True), *map(row, rows)]
+    if not any(one.case.failed for one in rows):
+        lines = [without(cells, FAILED) for cells in lines]
     if not any(one.moved for one in rows):
-        lines = [(*cells[:MOVED], *cells[MOVED + 1 :]) for cells in lines]
+        lines = [without(cells, MOVED) for cells in lines]
     return "\n".join(map(line, lines))
+
+
+def without(cells: tuple[str, ...], column: int) -> tuple[str, ...]:
+    """Give the cells of a line without that of a column."""
+    return (*cells[:column], *cells[column + 1 :])
 
 
 def line(cells: Iterable[str]) -> str:
@@ -55,7 +64,8 @@ def row(one: Measurement) -> tuple[str, ...]:
     times = (milliseconds(one.median), milliseconds(one.minimum))
     verdicts = "; ".join(verdict(one, target) for target in one.case.targets)
     moved = f"{one.bytes / 1000:.0f}" if one.case.name in one.moved else ""
-    return (one.group, f"`{one.case.name}`", *times, *compared, each, moved, verdicts)
+    lost = f"{one.failed} of {one.case.items * len(one.seconds)}" if one.case.failed else ""
+    return (one.group, f"`{one.case.name}`", *times, *compared, each, moved, lost, verdicts)
 
 
 def milliseconds(seconds: float) -> str:
@@ -68,7 +78,7 @@ def verdict(one: Measurement, target: Target) -> str:
     met = "met" if one.meets(target) else "missed"
     if target.figure in SAID:
         than = f" than `{target.to}`" if target.to else ""
-        found = "" if target.figure == "bytes" else f" ({one.found(target):.1f})"
+        found = "" if target.figure in {"bytes", "failed"} else f" ({one.found(target):.1f})"
         return f"{limit(target)}{than}: {met}{found}"
     if not target.to:
         return f"{limit(target)}: {met}"
