@@ -70,9 +70,16 @@ def run_synchronized(session: Session, dock: Dock, run: Run, roots: tuple[Path, 
         return status
     try:
         brought(session, dock, "down")
-    except DockerutilsError as error:  # the container's status is what counts
-        session.terminal.warn(f"{error.message} {error.hint} Run `sync-down` then.".strip())
+    except (DockerutilsError, OSError) as error:  # the container's status is what counts
+        session.terminal.warn(f"{_reason(error)} Run `sync-down` then.")
     return status
+
+
+def _reason(error: DockerutilsError | OSError) -> str:
+    """Say why results did not come back."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the results'}: {error.strerror or error}."
+    return f"{error.message} {error.hint}".strip()
 
 
 def print_synchronized(session: Session, dock: Dock, run: Run, roots: tuple[Path, ...]) -> int:
@@ -84,7 +91,7 @@ def print_synchronized(session: Session, dock: Dock, run: Run, roots: tuple[Path
     project = session.project
     shelf = shelf_of(session.environ, project.home, dock, project.root, project.user)
     known = load_manifest(shelf.manifest)
-    target = known.target or likely_target(dock, project.user, project.root.name)
+    target = known.target or likely_target(dock, project.user, project.root.resolve().name)
     session.runner.run(Command(("sync-up", dock.name), folder=project.root))
     moved = run.moved(move_binds(run.options, roots, target).options, known.owner)
     session.runner.hand_over(moved.command())

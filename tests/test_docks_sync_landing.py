@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +90,41 @@ def test_a_file_that_has_just_been_made_stays(ground: Ground) -> None:
     ground.land("a", None)
 
     assert {"a": "ours", "a.dock-conflict": "theirs"} == ground.files()
+
+
+@pytest.mark.parametrize("number", [0, errno.EPERM])
+def test_a_file_that_appears_in_the_last_moment_stays(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    made, link = list[State](), os.link
+
+    def late(source: str, name: str, **more: Any) -> None:
+        if not made:
+            made.append(ground.write("a", "a moment ago"))
+        if number:
+            raise OSError(number, "links are not to be had")
+        link(source, name, **more)
+
+    monkeypatch.setattr(os, "link", late)
+    ground.arrive("a")
+    landed = ground.land("a", None)
+
+    assert {"a": "a moment ago", "a.dock-conflict": "theirs"} == ground.files()
+    assert landed
+    assert "a.dock-conflict" == landed.name
+
+
+def test_a_file_system_without_links_gets_its_files(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_words: str, **_more: int) -> None:
+        raise OSError(errno.EPERM, "links are not to be had")
+
+    monkeypatch.setattr(os, "link", none)
+    ground.arrive("d/a")
+    ground.land("d/a", None)
+
+    assert {"d/a": "theirs"} == ground.files()
 
 
 def test_no_version_beside_is_overwritten(ground: Ground) -> None:

@@ -10,11 +10,19 @@ from pathlib import Path
 import pytest
 
 from dockerutils.docks.dock import Dock
-from dockerutils.docks.sync.manifest import FORM, Manifest, Pair, load_manifest, save_manifest
+from dockerutils.docks.sync.manifest import (
+    FORM,
+    Manifest,
+    Pair,
+    as_kept,
+    load_manifest,
+    save_manifest,
+)
 from dockerutils.docks.sync.shelf import alone, shelf_of
-from dockerutils.docks.sync.tree import FOLDER, file_state, link_state
+from dockerutils.docks.sync.tree import FOLDER, State, file_state, link_state
 from dockerutils.errors import DockerutilsError
 
+DOCK = Dock("gpu", "10.0.0.1")
 OLD, NEW = file_state(3, 1_700_000_000_123_456_789), file_state(3, 1_700_000_000_123_456_790, True)
 PAIRS = {
     "a": Pair(OLD, OLD),
@@ -81,6 +89,38 @@ def test_docks_projects_and_users_have_each_their_own(tmp_path: Path) -> None:
 
     assert 8 == len(paths)
     assert {tmp_path / "dockerutils/sync"} == {path.parent for path in paths}
+
+
+def test_a_link_to_a_project_leads_to_what_is_known_of_it(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "link").symlink_to("shop")
+    shelves = {shelf_of({}, "/", DOCK, tmp_path / name, "alice") for name in ("shop", "link")}
+
+    assert 1 == len(shelves)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept", "taken"),
+    [
+        ("f 3 1700000001.1234567890", "f 3 1700000001.0000000000", True),
+        ("f 3 1700000001.1234567890", "f 3 1700000000.0000000000", True),
+        ("f 3 1700000001.1234567890", "f 3 1700000001.1234560000", True),
+        ("f 3 1700000001.0000000000", "f 3 1700000000.0000000000", True),
+        ("f 3 1700000000.1234567890", "f 3 1700000001.0000000000", False),
+        ("f 3 1700000002.1234567890", "f 3 1700000001.0000000000", False),
+        ("f 3 1700000001.1234567890", "f 3 1700000001.5000000000", False),
+        ("f 3 1700000001.1234567890", "f 4 1700000001.0000000000", False),
+        ("f 3 1700000001.0000000000", "f 3 1700000001.5000000000", False),
+        ("f 3 1700000001.1234567890", "d", False),
+        ("d", "f 3 1700000001.0000000000", False),
+        ("f 3 odd", "f 3 1.0", False),
+    ],
+)
+def test_coarser_times_of_a_dock_are_taken(sent: State, kept: State, taken: bool) -> None:
+    pairs = as_kept({"a": Pair(sent, sent), "gone": Pair(OLD, OLD)}, {"a": kept})
+
+    assert Pair(sent, kept if taken else sent) == pairs["a"]
+    assert Pair(OLD, OLD) == pairs["gone"]
 
 
 def test_a_second_one_waits_for_the_first(tmp_path: Path) -> None:

@@ -69,10 +69,14 @@ def test_long_lists_are_cut() -> None:
     assert "# warning: 1 more are not as they should be.\n" in said
 
 
-def test_names_steer_no_terminal() -> None:
-    evil = "a\x1b[2J\nb\u202e"
-    made = outcome(brought={evil: 1}, deleted=[evil], kept=[evil], conflicts={evil: evil})
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_names_steer_no_terminal(way: str) -> None:
+    evil = "docker/a\x1b[2J\nb\u202e"
+    made = outcome(
+        way, brought={evil: 1, f"{evil}2": 2}, deleted=[evil], kept=[evil], conflicts={evil: evil}
+    )
     made.left_out, made.undone, made.target = {evil: "link"}, {evil: evil}, evil
+    made.spared = [evil]
 
     for options in (SyncOptions(verbose=True), SyncOptions(dry_run=True), SyncOptions(json=True)):
         _, out, said = told(made, options)
@@ -80,7 +84,8 @@ def test_names_steer_no_terminal() -> None:
 
 
 def test_a_program_gets_all_of_it() -> None:
-    made = outcome(brought={"b": 2, "a": 1}, deleted=["c"])
+    made = outcome(brought={"b": 2, "a": 1}, deleted=["c"], spared=["d"])
     said = json.loads(told(made, SyncOptions(json=True))[1])
 
     assert (["a", "b"], ["c"], 3) == (said["sent"], said["deleted"], said["bytes"])
+    assert ["d"] == said["spared"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from fakes import RecordingCrew, RecordingRunner
 
 from dockerutils.command import Command
 from dockerutils.context.ignore import read_rules
@@ -99,6 +100,32 @@ def test_digests_are_told_in_order(transport: Transport) -> None:
     assert [*expected, ""] == transport.digests([*ODD, "gone"])
 
 
+def test_a_dock_that_tells_more_digests_than_were_asked_for_is_cut_off(
+    transport: Transport, tmp_path: Path
+) -> None:
+    (tmp_path / "sha256sum").write_text(f"#!/bin/sh\nyes {'0' * 64} | head -n 5\n")
+    (tmp_path / "sha256sum").chmod(0o755)
+    talks = replace(transport, link=Here(before=f"PATH='{tmp_path}':$PATH"))
+
+    assert ["0" * 64] == talks.digests(["plain"])
+
+
+def test_a_time_before_1970_arrives(transport: Transport) -> None:
+    transport.put([Small("plain", b"new", -1_500_000_001), Small("deep/x", b"", -1)])
+
+    times = [(target(transport) / name).stat().st_mtime_ns for name in ("plain", "deep/x")]
+    assert [-1_500_000_001, -1] == times
+
+
+def test_what_a_dock_complains_of_steers_no_terminal(crew: Crew) -> None:
+    link = Here(before="")
+    script = "printf '\\033]0;evil\\007\\033[2Jodd words\\n' >&2; exit 3"
+
+    with pytest.raises(DockerutilsError) as caught:
+        Asking(crew, link.run(script)).answer(link)
+    assert "sh ended with status 3: odd words" == caught.value.message
+
+
 def test_folders_of_halves_are_swept(transport: Transport) -> None:
     folder = target(transport) / "deep/.dockerutils-sync-partial"
     folder.mkdir()
@@ -180,6 +207,7 @@ def test_rsync_goes_over_the_connection_that_is_there(transport: Transport) -> N
 @pytest.mark.parametrize(
     ("status", "said", "words"),
     [
+        (11, "rsync: write failed: No space left on device (28)", "no space left on device."),
         (11, "", "not all files could be written on gpu: its disk may be full."),
         (12, "rsync: write failed: No space left on device (28)", "no space left on device."),
         (12, "", "the connection to gpu was lost."),
@@ -209,3 +237,21 @@ def test_how_far_rsync_is_shows_and_is_no_complaint() -> None:
 
     assert ["1,234,567 bytes, 42 %, 12.3MB/s"] == shown
     assert ["rsync: [sender] odd\n"] == list(talk.said)
+
+
+def test_how_far_a_dock_says_that_it_is_steers_no_terminal() -> None:
+    shown: list[str] = []
+    Talk(shown.append).take("  1,234  42%  \x1b]0;evil\x07/s  0:00:03")
+
+    assert [] == shown
+
+
+def test_rsync_keeps_holes_and_does_not_wait_for_ever(transport: Transport) -> None:
+    calls: list[Command] = []
+    crew = RecordingCrew(RecordingRunner(commands=calls))
+    recorded = replace(transport, crew=crew)
+    recorded.send(["plain"])
+    recorded.fetch(["plain"], transport.root / "staging")
+
+    assert [True, True] == ["S" in call.argv[1] for call in calls]
+    assert [True, True] == ["--timeout=60" in call.argv for call in calls]

@@ -398,7 +398,8 @@ def test_what_a_hostile_dock_puts_there_stays_there(place: Workplace) -> None:
     place.there(
         "mkdir -p .git/hooks src/.Git && echo x | tee .git/hooks/post-checkout src/.Git/x .ENVRC;"
         "ln -s /etc etc; ln -s ../../.. out; ln -s .git/hooks hooks; mkfifo pipe;"
-        "mkdir .dockerutils-sync-x; echo x >.dockerutils-sync-x/y; echo x >z.dock-conflict"
+        "mkdir .dockerutils-sync-x; echo x >.dockerutils-sync-x/y; echo x >z.dock-conflict;"
+        "mkdir git~1 .g\u200cit; echo x >git~1/config; echo x >.g\u200cit/config; echo x >envrc~1"
     )
     told = done(place.down()).err
 
@@ -458,6 +459,34 @@ def test_a_list_without_an_end_is_refused(place: Workplace, tmp_path: Path) -> N
         find.unlink()
 
     assert "the dock lists more files than can be synchronized." in told
+
+
+def test_another_project_of_that_name_is_refused_until_it_is_let_in(
+    place: Workplace, tmp_path: Path
+) -> None:
+    done(place.up())
+    other = Workplace(place.yard, place.host, tmp_path / "elsewhere/shop")
+    told = done(other.up(), 1).err
+    assert f"{TARGET} on gpu is the folder of another project, {place.root} on " in told
+
+    words = told.partition("`ssh-dock gpu ")[2].partition("`")[0].split()
+    done(place.yard.line(place.root, "ssh-dock", "gpu", *words))
+    assert "nothing to do" in done(other.up()).err
+    assert "nothing to do" in done(place.up()).err
+
+
+def test_what_a_dock_complains_of_steers_no_terminal(place: Workplace) -> None:
+    done(place.up())
+    rc = place.host.home / ".bashrc"
+    complain = "printf '\\033]0;owned\\007odd\\n' >&2; exit 3"
+    rc.write_text(f"case $BASH_EXECUTION_STRING in *workspaces*) {complain};; esac\n")
+    try:
+        told = done(place.up(), 1).err
+    finally:
+        rc.unlink()
+
+    assert "\x1b" not in told
+    assert "status 3: odd" in told
 
 
 # Faults --------------------------------------------------------------------------------------
@@ -528,6 +557,37 @@ def test_a_cut_on_the_way_down_keeps_what_has_arrived(
     assert "was lost" in told
     assert arrived
     assert place.files_here() == place.files_there()
+
+
+def test_a_file_that_was_renamed_is_not_lost_where_it_does_not_come(place: Workplace) -> None:
+    done(place.up())
+    place.there("mv src/a.py src/new.py")
+    rsync = place.host.home / "rsync"
+    rsync.write_text("#!/bin/sh\nexit 12\n")
+    rsync.chmod(0o755)
+    rc = place.host.home / ".bashrc"
+    rc.write_text("PATH=/home/ubuntu:$PATH\n")
+    try:
+        done(place.down(), 1)
+    finally:
+        rc.unlink()
+        rsync.unlink()
+    assert {*BASIS} == place.files_here()
+
+    done(place.down())
+    assert {*BASIS, "src/new.py"} - {"src/a.py"} == place.files_here()
+
+
+def test_holes_in_files_stay_holes(place: Workplace) -> None:
+    done(place.up())
+    place.there("truncate -s 64M holes")
+    done(place.down())
+    os.truncate(place.root / "holes", 80 << 20)
+    done(place.up())
+
+    about = (place.root / "holes").stat()
+    assert (80 << 20, True) == (about.st_size, about.st_blocks < 2000)
+    assert int(place.there("stat -c %b holes")) < 2000
 
 
 def test_ctrl_c_leaves_nothing_half_done(place: Workplace) -> None:

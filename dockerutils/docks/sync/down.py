@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dockerutils.docks.sync.caution import be_wary
 from dockerutils.docks.sync.exchange import Exchange
 from dockerutils.docks.sync.landing import Landing, OutOfPlace, staging_folder
 from dockerutils.docks.sync.manifest import Pair
 from dockerutils.docks.sync.outcome import Outcome, Seen, account, named
-from dockerutils.docks.sync.plan import NOBODY, Plan, plan_down
-from dockerutils.docks.sync.tree import FOLDER, State, is_file, size_of, target_of
+from dockerutils.docks.sync.plan import NOBODY, Plan, plan_down, under
+from dockerutils.docks.sync.tree import FOLDER, State, is_coarser, is_file, size_of, target_of
 from dockerutils.errors import DockerutilsError
 
 
@@ -18,31 +19,19 @@ def bring_down(one: Exchange, seen: Seen) -> Outcome:
     """
     if not seen.there.target:
         raise DockerutilsError(
-            f"there is nothing of {one.root.name} on {one.dock}.", "`sync-up` brings it there."
+            f"there is nothing of {one.site.name} on {one.dock}.", "`sync-up` brings it there."
         )
     for tree in (seen.sides.here, seen.sides.there):
         tree.entries.pop(seen.version.place, None)
         tree.left_out.pop(seen.version.place, None)
     plan = one.planned(plan_down, seen)
-    warnings = _spare(seen, plan)
     outcome = seen.outcome("down", one.dock, plan)
-    outcome.warnings += warnings
+    be_wary(seen, plan, outcome)
     if one.dry:
         account(outcome, seen, plan)
     else:
         Downward(one, seen, plan, outcome).carry_out()
     return outcome
-
-
-def _spare(seen: Seen, plan: Plan) -> list[str]:
-    """Delete nothing here where the dock does not tell of all that it has; say so."""
-    emptied = not seen.sides.there.entries and bool(plan.delete)
-    if seen.there.whole and not emptied:
-        return []
-    plan.delete.clear()
-    if emptied:
-        return ["the folder on the dock is empty: nothing is deleted here."]
-    return ["some folders on the dock cannot be read: nothing is deleted here."]
 
 
 class Downward:
@@ -73,17 +62,38 @@ class Downward:
             except DockerutilsError as error:
                 failure = error
         self.one.line.clear()
-        self._delete(landing)
-        for path in sorted(self.plan.bring):
-            self._land(landing, path, failure is None)
+        self._place(landing, failure is None and all(map(landing.arrived, files)))
         if failure:
             raise failure
         if complaints and self.outcome.undone:
             self.outcome.undone["some files"] = complaints[0]
 
-    def _delete(self, landing: Landing) -> None:
+    def _place(self, landing: Landing, whole: bool) -> None:
+        """Put all into place, and delete only once that is done: a file may have been renamed.
+
+        What stands in the way goes before; where not all has arrived, it stays.
+        """
+        taken = {path for path in self.plan.bring if self._replaces_folder(path)}
+        inside = {path for path in self.plan.delete if under(path, taken)}
+        if whole:
+            self._delete(landing, [path for path in self.plan.delete if path in inside])
+        else:
+            self.outcome.undone.update(dict.fromkeys(taken, "a folder here is in its way"))
+        for path in sorted(self.plan.bring.keys() - self.outcome.undone.keys()):
+            self._land(landing, path)
+        rest = [path for path in self.plan.delete if not (whole and path in inside)]
+        if whole and not self.outcome.undone:
+            self._delete(landing, rest)
+        elif rest:
+            self.outcome.warnings.append("not all has come from the dock: nothing is deleted here.")
+
+    def _replaces_folder(self, path: str) -> bool:
+        is_one = self.here.get(path) == FOLDER and self.there[path] != FOLDER
+        return is_one and self.plan.bring[path] == path
+
+    def _delete(self, landing: Landing, paths: list[str]) -> None:
         """Delete what was deleted there; what was changed here a moment ago stays."""
-        for path in self.plan.delete:
+        for path in paths:
             if landing.remove(path, self.here[path]):
                 self.outcome.deleted.append(named(path, self.seen.sides.here))
                 self.pairs.pop(path, None)
@@ -92,7 +102,7 @@ class Downward:
             else:
                 self.outcome.undone[path] = "it could not be deleted"
 
-    def _land(self, landing: Landing, path: str, complete: bool) -> None:
+    def _land(self, landing: Landing, path: str) -> None:
         """Put one thing into its place, or beside it."""
         state, name = self.there[path], self.plan.bring[path]
         expected = self.here.get(path) if name == path else None
@@ -110,11 +120,12 @@ class Downward:
             self.outcome.undone[path] = f"{error.strerror}"
             return
         if landed is None:
-            if complete:
-                self.outcome.undone[path] = "it did not arrive"
+            self.outcome.undone[path] = "it did not arrive"
             return
         self.outcome.brought[path] = size_of(landed.state)
         there = state[:1] + landed.state[1:]  # it may have changed since it was listed
+        if is_coarser(there, state):
+            there = state  # it is our file system that keeps less
         if landed.name == path:
             self.pairs[path] = Pair(landed.state, there)
         else:

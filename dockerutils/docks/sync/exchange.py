@@ -17,9 +17,10 @@ from dockerutils.docks.dock import Dock
 from dockerutils.docks.places import berth_of
 from dockerutils.docks.sync.here import digests_here, look_here, project_rules
 from dockerutils.docks.sync.link import Asking, Link, Standing
+from dockerutils.docks.sync.origin import origin_of
 from dockerutils.docks.sync.shelf import Shelf, alone, shelf_of
 from dockerutils.docks.sync.site import Site, Way
-from dockerutils.docks.sync.there import places_for, question, read_answer
+from dockerutils.docks.sync.there import check_origin, places_for, question, read_answer
 from dockerutils.docks.sync.tree import Places, Tree
 from dockerutils.errors import DockerutilsError
 from dockerutils.meter import StatusLine
@@ -58,11 +59,16 @@ class Exchange:
     def look(self, way: Way) -> Seen:
         """Look at both sides at once."""
         rules = project_rules(self.root)
-        folders = places_for(self.dock, self.site.user, self.root.name)
-        asked = question(folders, rules, make=way == "up" and not self.dry)
+        ours = origin_of(self.root)
+        folders = places_for(self.dock, self.site.user, self.site.name)
+        asked = question(folders, rules, way == "up" and not self.dry, ours)
         asking = Asking(self.crew, self.link.run(asked.script))
         try:
-            from dockerutils.docks.sync.manifest import Manifest, load_manifest  # noqa: PLC0415
+            from dockerutils.docks.sync.manifest import (  # noqa: PLC0415
+                Manifest,
+                as_kept,
+                load_manifest,
+            )
             from dockerutils.docks.sync.outcome import Seen  # noqa: PLC0415
             from dockerutils.docks.sync.plan import Sides  # noqa: PLC0415
 
@@ -75,8 +81,11 @@ class Exchange:
         said = self._said(asking, asked.script)
         there = read_answer(said, asked.token, self.dock, places, here)
         same_folder = there.mark and there.mark == known.mark
+        if not same_folder:
+            check_origin(there, self.dock, ours)
         base = known if same_folder else Manifest()
-        return Seen(there, known, Sides(here, there.tree, base.pairs), version)
+        pairs = as_kept(base.pairs, there.tree.entries)
+        return Seen(there, known, Sides(here, there.tree, pairs), version)
 
     def _said(self, asking: Asking, script: str) -> bytes:
         """Give the dock's answer; where the kept connection is gone, ask over a new one."""
@@ -91,7 +100,7 @@ class Exchange:
     def listed_again(self) -> Tree:
         """Ask once more for what is on the dock."""
         rules = project_rules(self.root)
-        folders = places_for(self.dock, self.site.user, self.root.name)
+        folders = places_for(self.dock, self.site.user, self.site.name)
         asked = question(folders, rules, make=False)
         said = Asking(self.crew, self.link.run(asked.script)).answer(self.link)
         return read_answer(said, asked.token, self.dock, Places(rules), Tree()).tree

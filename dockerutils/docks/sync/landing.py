@@ -22,6 +22,7 @@ from dockerutils.docks.sync.tree import CONFLICTS, FOLDER, OWN, State, beside, i
 from dockerutils.errors import DockerutilsError
 
 FOLDER_ITSELF = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 EXECUTE = 0o111
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK)
 
@@ -57,12 +58,14 @@ class Landing:
                 return None
             with _parent(self.root, name, make=True) as target:
                 own = name.rpartition("/")[2]
-                if _gives_way(target, own, expected):
-                    _imitate(source, last, target, own)
-                    os.rename(last, own, src_dir_fd=source, dst_dir_fd=target)
+                if _put(source, last, target, own, expected):
                     return Landed(name, arrived)
                 kept = _put_beside(source, last, target, own)
             return Landed(name.removesuffix(own) + kept, arrived)
+
+    def arrived(self, path: str) -> bool:
+        """Tell whether something has arrived at a path."""
+        return os.path.lexists(self.staging / path)
 
     def link(self, path: str, target: str) -> None:
         """Make a link where files arrive; it is moved like one of them."""
@@ -145,20 +148,39 @@ def _state(folder: int, name: str) -> State | None:
         return None
 
 
-def _gives_way(folder: int, name: str, expected: State | None) -> bool:
-    """Tell whether a name is free, or has what was expected; an empty folder is taken away."""
+def _put(source: int, arrived: str, target: int, name: str, expected: State | None) -> bool:
+    """Move what arrived to a name that is free, or has what was expected; tell whether it was."""
     if is_beside(name):
         return False
-    if _state(folder, name) is None:
-        return True
-    if expected is None or _state(folder, name) != expected:
+    now = _state(target, name)
+    if now is not None and now != expected:
         return False
-    if expected != FOLDER:
+    if now is not None and now != FOLDER:
+        _imitate(source, arrived, target, name)
+        os.rename(arrived, name, src_dir_fd=source, dst_dir_fd=target)
         return True
     try:
-        os.rmdir(name, dir_fd=folder)
+        if now == FOLDER:
+            os.rmdir(name, dir_fd=target)
     except OSError:
         return False
+    return _put_anew(source, arrived, target, name)
+
+
+def _put_anew(source: int, arrived: str, target: int, name: str) -> bool:
+    """Give what arrived a name that nothing has; what came there a moment ago stays."""
+    try:
+        os.link(arrived, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        try:
+            os.close(os.open(name, NEW, 0o600, dir_fd=target))
+        except FileExistsError:
+            return False
+        os.rename(arrived, name, src_dir_fd=source, dst_dir_fd=target)
     return True
 
 
@@ -181,17 +203,8 @@ def _put_beside(source: int, arrived: str, target: int, name: str) -> str:
     while True:
         wanted = beside(path, taken)
         taken.add(wanted)
-        try:
-            os.link(arrived, wanted, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            if error.errno not in NO_LINKS:
-                raise
-            if _state(target, wanted) is not None:
-                continue
-            os.rename(arrived, wanted, src_dir_fd=source, dst_dir_fd=target)
-        return wanted
+        if _put_anew(source, arrived, target, wanted):
+            return wanted
 
 
 def _removed(folder: int, name: str, expected: State) -> bool:

@@ -9,10 +9,13 @@ from typing import Protocol
 
 from dockerutils.command import Command
 from dockerutils.docks.sync.there import read_all
+from dockerutils.docks.told import plain
 from dockerutils.errors import CommandFailed, DockerutilsError
 from dockerutils.runner import Crew
 from dockerutils.ssh.command import Address, session
 from dockerutils.ssh.connection import CUT, dropped
+
+MOST_WORDS = 400  # letters of what a dock complains of
 
 
 class Link(Protocol):
@@ -65,6 +68,9 @@ class Asking(threading.Thread):
         self.join()
         if isinstance(self.failure, CommandFailed) and self.failure.status == CUT:
             raise dropped(link.address) from self.failure
+        if isinstance(self.failure, CommandFailed):
+            text = plain(self.failure.message, MOST_WORDS)
+            raise DockerutilsError(text, self.failure.hint) from self.failure
         if self.failure:
             raise self.failure
         return self.said

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dockerutils.docks.sync.shelf import keep
-from dockerutils.docks.sync.tree import State
+from dockerutils.docks.sync.tree import State, is_coarser
 
 FORM = "dockerutils sync manifest 1"
 
@@ -62,6 +62,16 @@ def save_manifest(path: Path, manifest: Manifest) -> None:
     content = {"mark": manifest.mark, "target": manifest.target, "owner": manifest.owner}
     body = json.dumps({**content, "files": rows}, separators=(",", ":")).encode()
     keep(path, _head(body) + b"\n" + body)
+
+
+def as_kept(pairs: Mapping[str, Pair], there: Mapping[str, State]) -> Mapping[str, Pair]:
+    """Take the times that a dock's file system keeps, where these are coarser than what it got."""
+    coarser = {
+        path: Pair(pair.here, there[path])
+        for path, pair in pairs.items()
+        if pair.there != there.get(path) and is_coarser(there.get(path), pair.there)
+    }
+    return {**pairs, **coarser} if coarser else pairs
 
 
 def _row(pair: Pair) -> object:

@@ -18,7 +18,8 @@ class Outcome:
     """What a synchronization did, or would do; `brought` has the bytes of each file.
 
     `kept` has what changed on the receiving side alone, `undone` what could not be brought or
-    deleted, with the reason where one was told. `owner` is the user and group there, as numbers.
+    deleted, with the reason where one was told; `spared` has what the dock has no more, and what
+    is not deleted as it is that much. `owner` is the user and group there, as numbers.
     """
 
     way: Way
@@ -31,13 +32,14 @@ class Outcome:
     conflicts: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     undone: dict[str, str] = field(default_factory=dict)
+    spared: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     files: int = 0
 
     @property
     def status(self) -> int:
         """The exit status: 1 where somebody has to look at something."""
-        return 1 if self.conflicts or self.undone else 0
+        return 1 if self.conflicts or self.undone or self.spared else 0
 
 
 @dataclass(frozen=True)

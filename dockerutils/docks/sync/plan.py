@@ -19,7 +19,7 @@ this side shall have what is there, and an edit here always stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -86,7 +86,7 @@ def _plan(sides: Sides, decide: Decide, sender: Tree, receiver: Tree) -> Plan:
     verdicts = dict(_verdicts(sides, decide))
     plan = Plan(pairs=_remembered(sides, verdicts))
     for path, verdict in sorted(verdicts.items()):
-        if verdict == "delete" and _under(path, sender.left_out):
+        if verdict == "delete" and under(path, sender.left_out):
             plan.keep.append(path)  # a link that leads elsewhere stands in the folder's place
         elif verdict in ("delete", "keep", "unclear"):
             getattr(plan, verdict).append(path)
@@ -177,7 +177,7 @@ def _conflicts(plan: Plan, sides: Sides, verdicts: dict[str, Verdict], receiver:
     """Find names for the dock's versions of what changed on both sides."""
     taken = {*receiver.beside, *receiver.left_out}
     for path in sorted(path for path, one in verdicts.items() if one == "conflict"):
-        if _under(path, plan.conflicts):
+        if under(path, plan.conflicts):
             continue
         plan.conflicts[path] = name = beside(path, taken)
         taken.add(name)
@@ -195,7 +195,7 @@ def _brought(plan: Plan, verdicts: Mapping[str, Verdict], receiver: Tree) -> Non
     """
     going = {path for path, one in verdicts.items() if one in ("bring", "delete")}
     for path in sorted(path for path, one in verdicts.items() if one == "bring"):
-        above = _under(path, plan.conflicts)
+        above = under(path, plan.conflicts)
         if above and not plan.aside:
             plan.bring[path] = plan.conflicts[above] + path[len(above) :]
         elif above or not _blocked(path, receiver, going):
@@ -215,7 +215,7 @@ def _blocked(path: str, receiver: Tree, going: set[str]) -> bool:
     return False
 
 
-def _under(path: str, folders: Mapping[str, object]) -> str:
+def under(path: str, folders: Container[str]) -> str:
     """Give the folder among these that a path lies in, "" for none."""
     return next((parent for parent in _parents(path) if parent in folders), "") if folders else ""
 

@@ -41,8 +41,9 @@ class Shelf:
 
 def shelf_of(environ: Mapping[str, str], home: str, dock: Dock, root: Path, user: str) -> Shelf:
     """Give the place for what is known of a project on a dock."""
-    own = b"\0".join((os.fsencode(root.resolve()), os.fsencode(user)))
-    project = f"{key_of(root.name)[:24]}-{zlib.crc32(own):08x}"
+    place = root.resolve()
+    own = b"\0".join((os.fsencode(place), os.fsencode(user)))
+    project = f"{key_of(place.name)[:24]}-{zlib.crc32(own):08x}"
     return Shelf(state_folder(environ, home) / "sync", key_of(dock.name), project)
 
 

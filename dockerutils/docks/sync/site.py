@@ -30,6 +30,11 @@ class Site:
     runner: Runner
     interactive: bool = False
 
+    @property
+    def name(self) -> str:
+        """The name of the project's folder, by whatever link it was reached."""
+        return self.root.resolve().name
+
 
 def site_of(session: Session) -> Site:
     """Give what a session knows; also where nothing is to be changed, a dock is asked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from dockerutils.docks.sync.caution import deciding, is_rules
 from dockerutils.docks.told import plain
 from dockerutils.meter import megabytes
 from dockerutils.terminal import Terminal
@@ -50,6 +51,7 @@ def as_data(outcome: Outcome) -> dict[str, object]:
         "conflicts": outcome.conflicts,
         "left_out": outcome.left_out,
         "undone": outcome.undone,
+        "spared": outcome.spared,
     }
 
 
@@ -72,6 +74,8 @@ def summarize(terminal: Terminal, outcome: Outcome, dry: bool = False) -> None:
         terminal.note(f"{theirs} changed on {outcome.dock} alone; `sync-down` brings that here.")
     elif outcome.kept:
         terminal.note(f"{some(outcome.kept)} changed here alone; `sync-up` brings that there.")
+    for text in cautions(outcome):
+        terminal.warn(text)
     for text in outcome.warnings:
         terminal.warn(text)
     for kind, why in LEFT_OUT.items():
@@ -79,14 +83,36 @@ def summarize(terminal: Terminal, outcome: Outcome, dry: bool = False) -> None:
         if names:
             terminal.warn(f"{why}: {some(names)}.")
     for path, name in sorted(outcome.conflicts.items()):
-        terminal.warn(
-            f"{plain(path)} changed on both sides: the version of {outcome.dock} "
-            f"{'would be' if dry else 'is'} kept {place} as {plain(name)}."
-        )
+        kept = f"{'would be' if dry else 'is'} kept {place} as {plain(name)}"
+        terminal.warn(f"{_why(outcome, path)}: the version of {outcome.dock} {kept}.")
+    for text in _undone(outcome):
+        terminal.warn(text)
+
+
+def _undone(outcome: Outcome) -> Iterable[str]:
     for path, reason in list(outcome.undone.items())[:SHOWN]:
-        terminal.warn(f"{plain(path)} is not as it should be: {plain(reason)}.")
+        yield f"{plain(path)} is not as it should be: {plain(reason)}."
     if len(outcome.undone) > SHOWN:
-        terminal.warn(f"{len(outcome.undone) - SHOWN} more are not as they should be.")
+        yield f"{len(outcome.undone) - SHOWN} more are not as they should be."
+
+
+def _why(outcome: Outcome, path: str) -> str:
+    """Say why a dock's version does not take the place of ours."""
+    if outcome.way == "down" and is_rules(path):
+        return f"{plain(path)} decides what is sent, and is not taken over"
+    return f"{plain(path)} changed on both sides"
+
+
+def cautions(outcome: Outcome) -> Iterable[str]:
+    """Say what a dock would have had us delete, and what of its files is acted on next."""
+    if outcome.way == "up":
+        return
+    if outcome.spared:
+        gone = f"{outcome.dock} has {counted(outcome.spared)} no more: {some(outcome.spared)}"
+        way_out = "Delete them here yourself, or `sync-up` brings them back there"
+        yield f"{gone}. So many at once are not deleted here. {way_out}."
+    if names := deciding(outcome):
+        yield f"files from {outcome.dock} decide what is built or run next: {some(names)}."
 
 
 def headline(outcome: Outcome, dry: bool) -> str:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shlex
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from dockerutils.context.ignore import IgnoreRules
 from dockerutils.docks.dock import Dock
+from dockerutils.docks.sync.origin import Origin, read_origin, written
 from dockerutils.docks.sync.tree import (
     FILES,
     FOLDER,
@@ -30,6 +33,8 @@ from dockerutils.errors import DockerutilsError
 
 MOST = 64 << 20  # bytes of a listing: half a million files and more
 PIECE = 1 << 16
+SILENCE, LEAST = 30.0, 1 << 10  # in so many seconds, so many bytes of a listing have to come
+LONGEST = 600.0  # seconds that a listing may take
 SHARED = "/data/workspaces"
 MARK = f"{OWN}.id"  # the file there that tells a folder that was made anew
 NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_.-]")
@@ -60,10 +65,10 @@ for one in {places}; do
   mkdir -p -- "$one" 2>/dev/null; usable "$one" && target=$one
 done
 [ "$target" ] && cd -- "$target" || {{ printf '%s\\0' {token} closed; exit 0; }}
-[ -z "$made" ] || [ -s {mark} ] || echo {id} >{mark}
-id=; [ -s {mark} ] && read -r id <{mark}
+[ -z "$made" ] || [ -s {mark} ] || printf '%s\n' {id} {origin} >{mark}
+id=; origin=; [ -s {mark} ] && {{ read -r id; read -r origin; }} <{mark}
 tools=; command -v rsync >/dev/null && tools=rsync
-printf '%s\\0' {token} "$target" "$id" "$tools"
+printf '%s\\0' {token} "$target" "$id" "$origin" "$tools"
 find . -name . -printf '%U:%G\\0\\0' -o {half} -o {pruned} -prune -o {form} 2>/dev/null
 printf '%s\\0' {token} $?
 """
@@ -82,7 +87,7 @@ class There:
     """What a dock says of the project's folder.
 
     `target` is "" where there is none. `whole` is false where it could not read all of its folders:
-    what is missing then may well be there.
+    what is missing then may well be there. `origin` is whose project it is, where that is said.
     """
 
     tree: Tree
@@ -91,6 +96,7 @@ class There:
     owner: str = ""
     has_rsync: bool = True
     whole: bool = True
+    origin: Origin | None = None
 
 
 def places_for(dock: Dock, user: str, project: str) -> tuple[str, ...]:
@@ -110,8 +116,12 @@ def likely_target(dock: Dock, user: str, project: str) -> str:
 
 def safe_name(text: str, instead: str, keep: bool = False) -> str:
     """Make one part of a path of a name; `keep` keeps letters that are odd but possible."""
-    made = text.replace("/", "-").replace("\0", "-") if keep else NOT_IN_NAME.sub("-", text)
+    made = "".join(map(_shown, text)) if keep else NOT_IN_NAME.sub("-", text)
     return instead if made in ("", ".", "..") else made
+
+
+def _shown(letter: str) -> str:
+    return letter if letter != "/" and letter.isprintable() else "-"
 
 
 def _word(path: str) -> str:
@@ -121,8 +131,11 @@ def _word(path: str) -> str:
     return f'"$HOME"/{shlex.quote(path.removeprefix("~/"))}'
 
 
-def question(places: Iterable[str], rules: IgnoreRules, make: bool) -> Question:
-    """Ask for the folder and what is in it; `make` makes it where there is none."""
+def question(
+    places: Iterable[str], rules: IgnoreRules, make: bool, origin: Origin | None = None
+) -> Question:
+    """Ask for the folder and what is in it; `make` makes it where there is none, and says there
+    whose project it is."""
     token = os.urandom(16).hex()
     script = LISTING.format(
         make="1" if make else "",
@@ -130,6 +143,7 @@ def question(places: Iterable[str], rules: IgnoreRules, make: bool) -> Question:
         token=token,
         mark=MARK,
         id=os.urandom(16).hex(),
+        origin=shlex.quote(written(origin)) if origin else "",
         half=FOLDERS_OF_HALVES,
         pruned=_pruned(rules),
         form=FORM,
@@ -155,17 +169,38 @@ def _is_skipped(rules: IgnoreRules, path: str) -> bool:
     return place.skipped
 
 
-def read_all(output: BinaryIO) -> bytes:
-    """Read an answer; raise `DockerutilsError` where it is larger than any project."""
-    said = bytearray()
-    while piece := output.read(PIECE):
+def read_all(output: BinaryIO, silence: float = SILENCE, longest: float = LONGEST) -> bytes:
+    """Read an answer from a pipe; raise `DockerutilsError` where it is larger than any project.
+
+    The same where hardly anything comes for so many seconds, or no end in so many.
+    """
+    said, counted = bytearray(), 0
+    begun = heard = time.monotonic()
+    while _comes(output, min(heard + silence, begun + longest) - time.monotonic()):
+        piece = os.read(output.fileno(), PIECE)
+        if not piece:
+            return bytes(said)
         said += piece
         if len(said) > MOST:
             raise DockerutilsError(
                 "the dock lists more files than can be synchronized.",
                 "Leave folders with that many files out: write them in .dockerignore.",
             )
-    return bytes(said)
+        if len(said) - counted >= LEAST:
+            counted, heard = len(said), time.monotonic()
+    raise DockerutilsError(
+        "the dock does not list its files: hardly anything came for a long time.",
+        "See what its shell and its login scripts do, and how busy it is; then try again.",
+    )
+
+
+def _comes(output: BinaryIO, seconds: float) -> bool:
+    """Wait for something to read, or the end; tell whether that came in time."""
+    if seconds <= 0:
+        return False
+    poll = select.poll()
+    poll.register(output, select.POLLIN | select.POLLHUP)
+    return bool(poll.poll(seconds * 1000))
 
 
 def read_answer(said: bytes, token: str, dock: Dock, places: Places, here: Tree) -> There:
@@ -178,20 +213,42 @@ def read_answer(said: bytes, token: str, dock: Dock, places: Places, here: Tree)
             f"{dock} does not list its files: it says {words or 'nothing'}.",
             "See what its shell and its login scripts write.",
         )
-    head, rest = parts[begin + 1 : begin + 4], parts[begin + 4 :]
+    head, rest = parts[begin + 1 : begin + 5], parts[begin + 5 :]
     if head[:1] == ["none"]:
         return There(Tree())
     if head[:1] == ["closed"]:
         raise _closed(dock)
-    if len(head) < 3 or len(rest) < 3 or rest[-3] != token:
+    if len(head) < 4 or len(rest) < 3 or rest[-3] != token:
         raise DockerutilsError(f"{dock} did not list all of its files.", "Try again.")
     if len(rest) < 5:
         raise DockerutilsError(f"{dock} has no GNU find, which lists its files.", INSTALL_FIND)
     owner, status = rest[0], rest[-2]
     tree = read_entries(rest[2:-3], places, here)
     owner = owner if re.fullmatch(r"[0-9]+:[0-9]+", owner) else ""
-    target, mark, tools = head
-    return There(tree, target, mark[:64], owner, tools == "rsync", status == "0")
+    target, mark, origin, tools = head
+    if not target.startswith("/") or not target.isprintable():
+        raise _odd(dock, target)
+    whole = status == "0"
+    return There(tree, target, mark[:64], owner, tools == "rsync", whole, read_origin(origin))
+
+
+def check_origin(there: There, dock: Dock, ours: Origin) -> None:
+    """Raise `DockerutilsError` where a folder on a dock is another project's."""
+    theirs = there.origin
+    if theirs and theirs != ours:
+        line = f"ssh-dock {dock} -- sed -i 2d {shlex.quote(f'{there.target}/{MARK}')}"
+        raise DockerutilsError(
+            f"{there.target} on {dock} is the folder of another project, {theirs}.",
+            "Rename the folder here, or take another place there (`register-dock … --workspace "
+            f"DIR`). If it is the same project, `{line}` lets both have it.",
+        )
+
+
+def _odd(dock: Dock, target: str) -> DockerutilsError:
+    return DockerutilsError(
+        f"{dock} names a folder that cannot be used: {plain(target) or 'none'}.",
+        "Name another one: `register-dock … --workspace DIR`.",
+    )
 
 
 def _begin(parts: list[str], token: str) -> int | None:

@@ -26,13 +26,15 @@ from dockerutils.ssh.connection import CUT, dropped
 
 # Links and times are kept, the execute bit (-E), nothing of owners, groups and devices; folders'
 # times (-O) change anyway. -s: no shell there reads the paths. -I: what is listed is known to
-# differ; rsync itself would pass over an edit of the same size within the same second.
-UP, DOWN = "-ltEOzsI", "-tEOzsI"
-LISTED = ("--from0", "--info=progress2")
+# differ; rsync itself would pass over an edit of the same size within the same second. -S: holes
+# in files stay holes.
+UP, DOWN = "-ltEOzsIS", "-tEOzsIS"
+SILENCE = 60  # seconds that the other side's rsync may say nothing: a busy one says so
+LISTED = ("--from0", "--info=progress2", f"--timeout={SILENCE}")
 # Over a connection that is there, and only over it; whatever else ssh_config has for the host.
 SHELL = "ssh -S {} -o ControlMaster=no -o ProxyCommand=false -o RemoteCommand=none"
 UNSEEN = " -o ClearAllForwardings=yes -o ForwardAgent=no"
-PROGRESS = re.compile(r"\s*([0-9.,]+)\s+([0-9]+)%\s+(\S+/s)")
+PROGRESS = re.compile(r"\s*([0-9.,]+)\s+([0-9]+)%\s+([0-9.,]+[kMGT]?B/s)")
 UNWRITTEN = 11  # rsync's status where it could not write, and did not always say why
 ROOM = "See how full its disk is, and who may write there; then run it again."
 TOO_OLD = (1, 2, 4)  # where it does not know an option, or the other side's protocol
@@ -157,7 +159,8 @@ class Transport:
     def digests(self, paths: Sequence[str]) -> list[str]:
         """Give the SHA-256 of each file there, "" for one that cannot be read."""
         # A name with a newline in it is written with a \\ before the digest (sha256sum(1)).
-        lines = (line.removeprefix("\\")[:64] for line in self._each(DIGEST, paths))
+        said = self._each(DIGEST, paths)[: len(paths)]
+        lines = (line.removeprefix("\\")[:64] for line in said)
         found = [line if re.fullmatch("[0-9a-f]{64}", line) else "" for line in lines]
         return [*found, *[""] * (len(paths) - len(found))]
 
@@ -172,7 +175,7 @@ class Transport:
                 own=f"{OWN}-file",
                 size=len(one.content),
                 path=shlex.quote(f"./{one.path}"),
-                time=f"{one.mtime // 10**9}.{one.mtime % 10**9:09}",
+                time=_seconds(one.mtime),
             )
             for one in files
         ]
@@ -219,6 +222,12 @@ class Talk:
             self.show(f"{found[1]} bytes, {found[2]} %, {found[3]}")
         elif line.strip():
             self.said.append(line[:1000])
+
+
+def _seconds(nanoseconds: int) -> str:
+    """Write a time as touch reads it, also one before 1970."""
+    seconds, rest = divmod(abs(nanoseconds), 10**9)
+    return f"{'-' if nanoseconds < 0 else ''}{seconds}.{rest:09}"
 
 
 def _rsh_word(word: str) -> str:

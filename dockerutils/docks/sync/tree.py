@@ -18,6 +18,9 @@ OWN = ".dockerutils-sync"  # how the names of our own things begin
 PARTIAL = f"{OWN}-partial"  # where a large file waits there that was cut off half-way
 CONFLICT = ".dock-conflict"
 CONFLICTS = re.compile(rf"{re.escape(CONFLICT)}(?:-[0-9]+)?$")
+# What HFS+ passes over in a name, and the short names that Windows makes (git refuses these, too).
+UNSEEN = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+SHORT = frozenset(("git~1", "envrc~1"))
 LINK, SPECIAL = "link", "special"
 
 State = str
@@ -27,6 +30,7 @@ be run, with its size in bytes and the time of its last change in seconds with t
 
 FOLDER: State = "d"
 FILES = ("f", "x")
+TIMED = re.compile(r"(?P<what>[fx] [0-9]+) (?P<second>-?[0-9]{1,20})\.(?P<part>[0-9]{1,20})")
 
 
 def file_state(size: int, nanoseconds: int, executable: bool = False) -> State:
@@ -43,6 +47,22 @@ def link_state(target: str) -> State:
 def is_file(state: State | None) -> bool:
     """Tell whether something is a file."""
     return state is not None and state[:1] in FILES
+
+
+def is_coarser(state: State | None, exact: State | None) -> bool:
+    """Tell whether a file's state is another one's on a file system with coarser times.
+
+    These keep fewer digits of a second, or whole even seconds alone (FAT).
+    """
+    if state is None or exact is None or not (is_file(state) and is_file(exact)):
+        return False
+    found, given = TIMED.fullmatch(state), TIMED.fullmatch(exact)
+    if not found or not given or found["what"] != given["what"]:
+        return False
+    kept, second = found["part"].rstrip("0"), int(found["second"])
+    if found["second"] == given["second"]:
+        return len(kept) < len(given["part"].rstrip("0")) and given["part"].startswith(kept)
+    return not kept and second % 2 == 0 and int(given["second"]) == second + 1
 
 
 def target_of(state: State) -> str:
@@ -112,9 +132,18 @@ class Places:
 
 def is_never(name: str) -> bool:
     """Tell whether a name is one that is not synchronized on any side."""
-    if name[:1] == "." and (name.startswith(OWN) or name.lower() in NEVER):
+    if (name[:1] == "." or "~" in name or not name.isascii()) and _is_kept_out(folded(name)):
         return True
     return is_beside(name)
+
+
+def _is_kept_out(name: str) -> bool:
+    return name in NEVER or name in SHORT or name.startswith(OWN)
+
+
+def folded(name: str) -> str:
+    """Give a name as a file system may take it that does not tell all names apart."""
+    return UNSEEN.sub("", name).lower().partition(":")[0].rstrip(". ")
 
 
 def is_beside(name: str) -> bool:

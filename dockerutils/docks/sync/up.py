@@ -8,7 +8,7 @@ from dockerutils.docks.sync.manifest import Pair
 from dockerutils.docks.sync.outcome import Outcome, Seen, account, named
 from dockerutils.docks.sync.plan import Plan, plan_up
 from dockerutils.docks.sync.transport import Small, Transport
-from dockerutils.docks.sync.tree import FOLDER, beside, file_state, is_file, size_of
+from dockerutils.docks.sync.tree import FOLDER, beside, file_state, is_coarser, is_file, size_of
 from dockerutils.errors import DockerutilsError, Interrupted
 from dockerutils.ssh.connection import Dropped
 
@@ -142,5 +142,6 @@ class Upward:
         here = self.seen.sides.here.entries
         there = self.one.listed_again().entries
         for path in paths:
-            if there.get(path) == here[path]:
-                self.pairs[path] = Pair(here[path], here[path])
+            found = there.get(path)
+            if found == here[path] or is_coarser(found, here[path]):
+                self.pairs[path] = Pair(here[path], found)
