@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dockerutils import docker_cli
-from dockerutils.errors import ProjectError
+from dockerutils.errors import FAILED, EngineError, ProjectError
 from dockerutils.images.catalogue import Catalogue
 from dockerutils.session import Session
 
 # What a person wants from `exec` without a command: the better of the shells that are there.
+ODD = "the engine tells a name that no container can have"
 SHELL = ("sh", "-c", "command -v bash >/dev/null && exec bash || exec sh")
 
 
@@ -76,7 +77,10 @@ def stop_containers(session: Session, names: tuple[str, ...]) -> int:
     if not found:
         session.terminal.note("nothing of this project is running.")
         return 0
-    return session.runner.hand_over(docker_cli.stop(found))
+    named = [one for one in found if one]
+    if len(named) < len(found):
+        session.terminal.warn(f"{len(found) - len(named)} of the containers stay: {ODD}.")
+    return session.runner.hand_over(docker_cli.stop(named)) if named else FAILED
 
 
 def execute(session: Session, name: str, words: tuple[str, ...]) -> int:
@@ -93,6 +97,11 @@ def newest(session: Session, name: str, stopped: bool = False) -> str:
         state = "" if stopped else " running"
         raise ProjectError(
             f"no container of {name} is{state or ' there'}.", f"`run-image {name}` starts one."
+        )
+    if not found[0]:
+        raise EngineError(
+            f"the newest container of {name} cannot be used: {ODD}.",
+            "See with `docker ps --all` what it is; this engine may not be what it should be.",
         )
     if len(found) > 1:
         session.terminal.note(f"{found[0]} is the newest of {len(found)} containers of {name}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,9 +11,12 @@ from typing import Any, Protocol
 
 from dockerutils import docker_cli
 from dockerutils.command import Command
+from dockerutils.docks.told import plain
 from dockerutils.errors import EngineError
 from dockerutils.runner import Answer, Asks
 
+# Docker's rule for names (docker container create). Others would be taken for options.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 FULL = 64 * 2**20  # bytes; with less, an engine fails at the next layer
 
 # A name that nothing can have, such as one of an unset variable, is the builder's to refuse.
@@ -55,7 +59,10 @@ class Engine(Protocol):
         """Give the IDs of the images that are listed and pass all filters, the newest first."""
 
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
-        """Give the names of the containers with all these labels, the newest first."""
+        """Give the names of the containers with all these labels, the newest first.
+
+        "" stands for a container whose name none can have.
+        """
 
     def takes_named_contexts(self) -> bool:
         """Tell whether a build can be given an image for a name in its Dockerfile."""
@@ -92,7 +99,8 @@ class CliEngine:
 
     def containers(self, labels: Iterable[str], stopped: bool = False) -> list[str]:
         """Give the names of the containers with all these labels, the newest first."""
-        return self._ask(docker_cli.list_containers(labels, stopped)).split()
+        said = self._ask(docker_cli.list_containers(labels, stopped))
+        return [container_name(line) for line in said.splitlines() if line.strip()]
 
     def takes_named_contexts(self) -> bool:
         """Tell whether a build can be given an image for a name in its Dockerfile."""
@@ -197,6 +205,14 @@ def facts_of(inspected: Mapping[str, Any]) -> ImageFacts:
     )
 
 
+def container_name(listed: str) -> str:
+    """Give the name of a container of those that docker lists for it; "" where none is a name.
+
+    Another container's link to it is listed with a slash.
+    """
+    return next((one for one in listed.strip().split(",") if NAME.fullmatch(one)), "")
+
+
 def without_missing(
     names: list[str], answer: Answer, explain: Callable[[str], EngineError]
 ) -> list[str]:
@@ -218,7 +234,7 @@ def complains(line: str, name: str) -> bool:
 
 def no_answer(errors: str) -> EngineError:
     """Describe an engine that does not answer, by what docker's command line said of it."""
-    said = errors.splitlines()[-1] if errors else "no reason was given"
+    said = plain(errors.splitlines()[-1], 400) if errors else "no reason was given"
     if REFUSED in said:
         return EngineError(
             f"the Docker engine refuses that: {said.partition(REFUSED)[2].strip(': ')}"

@@ -62,3 +62,12 @@ class Interrupted(DockerutilsError):
     def __init__(self, message: str, status: int = INTERRUPTED) -> None:
         super().__init__(message)
         self.status = status
+
+
+def missing_program(name: str) -> EngineError:
+    """Describe a program that is not on the PATH."""
+    if name == "docker":
+        hint = "Install Docker's command line (on Debian: `apt install docker.io docker-cli`)."
+    else:
+        hint = f"Install {name}, or put it on the PATH."
+    return EngineError(f"the program {name} was not found.", hint)

@@ -11,9 +11,10 @@ from pathlib import Path
 def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Put a file in the place of another; of two writers at once, the last one's stays.
 
-    Its folder is made where there is none. Raises `OSError`, and then leaves nothing behind.
+    Its folder is made where there is none, for the user alone where the file is. Raises `OSError`,
+    and then leaves nothing behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, 0o777 if mode & 0o077 else 0o700)
     number, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
@@ -22,6 +23,14 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make a folder with those above it; all that are made get the mode, less the umask."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode, exist_ok=True)
+    path.mkdir(exist_ok=True)  # it raises where that is something else
 
 
 def cache_folder(environ: Mapping[str, str], home: str) -> Path:

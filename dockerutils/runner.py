@@ -11,14 +11,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from dockerutils.command import Command, printed_line
-from dockerutils.errors import CommandFailed, DockerutilsError, EngineError, Interrupted
-from dockerutils.pipes import DRAINING, Dialogue, Gatherer, Reader, feed, opened, takes
+from dockerutils.errors import CommandFailed, DockerutilsError, Interrupted, missing_program
+from dockerutils.pipes import DRAINING, MOST, Dialogue, Gatherer, Reader, feed, opened, takes
 from dockerutils.signals import caught_signals
 from dockerutils.terminal import Terminal
+
+GRACE = 3.0  # seconds that what was asked to end has for it, where a network may be gone
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ class Starts(Asks, Protocol):
         What it gives tells the process's status once it has ended.
         """
 
+    def side_by_side(self, by_main: bool = False) -> AbstractContextManager[Crew]:
+        """Run commands that signals end; see `Runner`."""
+
 
 class Runner(Asks, Protocol):
     """Runs commands. The dry runner and the recording one of the tests are the same kind."""
@@ -144,8 +150,9 @@ class ShellRunner:
         if self.verbose:
             self.terminal.note(f"asked: {command}")
         process = self.start(command, ASKED)
-        output, errors = process.communicate(command.stdin.text if command.stdin else None)
-        return Answer(exit_status(process), output, errors)
+        output, errors = Gatherer(process.stdout, MOST, process.kill), Gatherer(process.stderr)
+        feed_command(process, command)
+        return answer_of(process, output, errors, patience=None)
 
     def start_apart(self, command: Command, log: Path) -> Callable[[], int | None]:
         """Start a process that no key and no end of ours reaches; what it says goes to a log.
@@ -239,8 +246,17 @@ class Group:
         for process in tuple(self.running):
             send(process, signal.SIGKILL if self.ended else number)
         self.ended = True
+        late = threading.Timer(GRACE, self.end_connections)
+        late.daemon = True
+        late.start()
         if waits:
             raise Interrupted("interrupted before it was done.")
+
+    def end_connections(self) -> None:
+        """End by force what still waits for a host: ssh is deaf while its network is gone."""
+        for process in tuple(self.running):
+            if isinstance(process.args, tuple) and process.args[:1] == ("ssh",):
+                send(process, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
@@ -271,10 +287,10 @@ class ShellCrew:
     def write(self, command: Command, chunks: Iterable[bytes]) -> Answer:
         """Feed a process, which may end before it has read all; no status is an error."""
         with self._member(command, FED) as process:
-            output, errors = Gatherer(process.stdout), Gatherer(process.stderr)
+            kill = partial(send, process, signal.SIGKILL)
+            output, errors = Gatherer(process.stdout, MOST, kill), Gatherer(process.stderr)
             self._pour(chunks, process)
-            process.wait()
-            answer = Answer(exit_status(process), output.text(), errors.text())
+            answer = answer_of(process, output, errors, DRAINING)
         self._while_running(command)
         return answer
 
@@ -301,7 +317,10 @@ class ShellCrew:
                     yield dialogue
                 finally:
                     process.terminate()
+            late = threading.Timer(GRACE, process.kill)  # ssh is deaf while its network is gone
+            late.start()
             process.wait()
+            late.cancel()
 
     def _pour(self, chunks: Iterable[bytes], process: subprocess.Popen[str]) -> None:
         """Write all to a process; end it where there is no more to be had, not where it ends."""
@@ -342,6 +361,20 @@ class ShellCrew:
             raise CommandFailed(message, status, said=errors)
 
 
+def answer_of(
+    process: subprocess.Popen[str], output: Gatherer, errors: Gatherer, patience: float | None
+) -> Answer:
+    """Wait for the end of a process, and give its answer.
+
+    `patience` is for the outputs, which what it left in the background may hold.
+    """
+    process.wait()
+    said, complaints = output.text(patience), errors.text(patience)
+    if output.full:
+        complaints += f"it was ended: its answer has more than {MOST >> 20} MB.\n"
+    return Answer(exit_status(process), said, complaints)
+
+
 def exit_status(process: subprocess.Popen[str]) -> int:
     """Give the status as a shell tells it: 128 and the signal's number for a killed process."""
     status = process.returncode
@@ -360,12 +393,3 @@ def feed_command(process: subprocess.Popen[str], command: Command) -> None:
     """Give a process what its command says that it reads."""
     if command.stdin:
         feed(process.stdin, command.stdin.text)
-
-
-def missing_program(name: str) -> EngineError:
-    """Describe a program that is not on the PATH."""
-    if name == "docker":
-        hint = "Install Docker's command line (on Debian: `apt install docker.io docker-cli`)."
-    else:
-        hint = f"Install {name}, or put it on the PATH."
-    return EngineError(f"the program {name} was not found.", hint)

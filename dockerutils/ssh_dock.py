@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dockerutils.command import Command
 from dockerutils.docks.addresses import address_of
 from dockerutils.docks.chosen import chosen_dock
-from dockerutils.docks.connection.presence import register, unregister
+from dockerutils.docks.connection.presence import leads_to, register, unregister
 from dockerutils.docks.dock import Dock
 from dockerutils.docks.places import Berth, berth_of
 from dockerutils.errors import UsageError
@@ -30,7 +30,7 @@ def ssh_dock(session: Session, name: str, words: Sequence[str], options: SshOpti
     dock = chosen_dock(session, name)
     extra = own_options(options)
     berth = berth_of(dock, session.environ)
-    shared = not extra and berth.control.exists()
+    shared = not extra and berth.control.exists() and leads_to(berth, dock)
     command = ssh_command(
         dock, words, extra, terminal=session.interactive, berth=berth if shared else None
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ BOLD = "\x1b[1m"
 RED = "\x1b[31m"
 YELLOW = "\x1b[33m"
 PLAIN = "\x1b[0m"
+# What steers a terminal: all control characters but those that divide lines and words.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,17 @@ class Terminal:
     answers: TextIO | None = None
 
     def data(self, text: str) -> None:
-        """Write what was asked for, to standard output."""
-        self.out.write(f"{text}\n")
+        """Write what was asked for, to standard output; a terminal is not steered by it."""
+        self.out.write(f"{visible(text) if self.out.isatty() else text}\n")
         self.out.flush()
 
     def command(self, line: str) -> None:
-        """Write a command that is about to run, alone and unchanged so that it can be pasted."""
+        """Write a command that is about to run, alone and unchanged so that it can be pasted.
+
+        What would steer the terminal stands in a quoted word: it is shown as bash and zsh take it.
+        """
         if not self.quiet:
-            self._talk(line, BOLD)
+            self._talk(CONTROL.sub(_quoted, line), BOLD)
 
     def note(self, text: str) -> None:
         """Say what happens, as a shell comment: a whole transcript can be pasted."""
@@ -48,9 +54,9 @@ class Terminal:
 
     def error(self, speaker: str, message: str, hint: str) -> None:
         """Say what went wrong and, on the next line, what to do."""
-        self._talk(f"{speaker}: {message}", RED)
+        self._talk(visible(f"{speaker}: {message}"), RED)
         if hint:
-            self._talk(f"  {hint}", "")
+            self._talk(visible(f"  {hint}"), "")
 
     def line(self, text: str) -> None:
         """Write a line of another program, as it is."""
@@ -59,7 +65,7 @@ class Terminal:
 
     def ask(self, question: str) -> bool:
         """Ask a question; only a yes is one."""
-        self.err.write(f"{question} [y/N] ")
+        self.err.write(f"{visible(question)} [y/N] ")
         self.err.flush()
         answer = self.answers.readline() if self.answers else ""
         return answer.strip().lower() in {"y", "yes"}
@@ -76,7 +82,7 @@ class Terminal:
         """
         columns, rows = self._size()
         room = max(1, rows - 2)
-        drawn = [line[: columns - 1] for line in lines[:room]]
+        drawn = [visible(line)[: columns - 1] for line in lines[:room]]
         if len(lines) > room:
             drawn[-1] = f"# and {len(lines) - room + 1} more"
         self.err.write("".join(f"{line}\n" for line in drawn))
@@ -110,5 +116,16 @@ class Terminal:
         self.err.flush()
 
 
+def visible(text: str) -> str:
+    """Give a text in which control characters are seen and do nothing."""
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
 def _comment(text: str) -> str:
-    return "\n".join(f"# {line}" for line in text.splitlines())
+    return "\n".join(f"# {visible(line)}" for line in text.splitlines())
+
+
+def _quoted(found: re.Match[str]) -> str:
+    """Show a letter of a quoted word so that a shell makes it of that again."""
+    code = "".join(f"\\x{byte:02x}" for byte in found[0].encode())
+    return f"'$'{code}''"

@@ -30,7 +30,7 @@ def explain(name: str, berth: Berth, errors: str) -> EngineError:
 
     An engine that refuses something has answered.
     """
-    said = (errors.splitlines() or ["no reason was given"])[-1]
+    said = plain((errors.splitlines() or ["no reason was given"])[-1], 400)
     if REFUSED in said:
         return no_answer(errors)
     message, hint = complaint(name, read_status(berth))

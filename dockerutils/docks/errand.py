@@ -29,6 +29,8 @@ UNSEEN = (
     "ControlMaster=no",
     "ClearAllForwardings=yes",
     "ForwardAgent=no",
+    "ForwardX11=no",
+    "Tunnel=no",
     "RemoteCommand=none",
 )
 LATE = "late"

@@ -6,6 +6,7 @@ Nothing here may import what takes long to load: a terminal waits for it.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import zlib
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from dockerutils.errors import DockerutilsError
 
 LONGEST = 82  # bytes of a socket's path: ssh adds 17 for a moment, and 108 are the most (unix(7))
 READABLE = 24  # letters of a name that stay as they are
+# Letters that ssh takes as they are in its options and forwards: it expands `%` and `$` in paths,
+# and divides at blanks and colons (ssh_config(5)).
+FIT = re.compile(r"[A-Za-z0-9_/.+@-]+")
 
 
 def docks_file(environ: Mapping[str, str], home: str) -> Path:
@@ -36,7 +40,8 @@ def runtime_folder(environ: Mapping[str, str]) -> Path:
     """
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     folder = Path(runtime, "dockerutils")
-    if not runtime or not _is_own(Path(runtime)) or len(os.fsencode(folder)) > LONGEST - 40:
+    fit = FIT.fullmatch(runtime) and len(os.fsencode(folder)) <= LONGEST - 40
+    if not fit or not _is_own(Path(runtime)):
         folder = Path(f"/tmp/dockerutils-{os.getuid()}")  # noqa: S108  # verified below
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,6 +86,11 @@ class Berth:
     def log(self) -> Path:
         """What ssh and the keeper complained of."""
         return self.folder / f"{self.key}.log"
+
+    @property
+    def route(self) -> Path:
+        """Where the connection leads to, by which a changed entry of the list is noticed."""
+        return self.folder / f"{self.key}.route"
 
     @property
     def users(self) -> Path:

@@ -16,6 +16,7 @@ from dockerutils.command import Command, Stdin
 from dockerutils.errors import UsageError
 
 PATIENCE = 20  # seconds until a host has to answer
+SOON = 10  # seconds until a dock has to: a terminal waits for it
 URL = "ssh://"
 # Nothing in it can be taken for an option.
 PLACE = re.compile(
@@ -23,7 +24,13 @@ PLACE = re.compile(
 )
 IPV6 = re.compile(r"(?P<user>[^-@/\s][^@/\s]*@)?(?P<host>[0-9a-fA-F:.]+(?:%\w+)?)(?P<port>)")
 # What a user's configuration may say, and what would be in the way of one command after the other.
-BARE = ("ClearAllForwardings=yes", "ForwardAgent=no", "RemoteCommand=none")
+BARE = (
+    "ClearAllForwardings=yes",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "Tunnel=no",
+    "RemoteCommand=none",
+)
 PLAIN = (*BARE, "ControlPersist=no")
 
 
@@ -63,7 +70,7 @@ class Pace:
 
     alive: int = 15
     lasts: int = 20
-    connecting: int = PATIENCE
+    connecting: int = SOON
 
 
 USUAL = Pace()
@@ -101,7 +108,7 @@ def master(address: Address, socket: Path, asks: bool) -> Command:
     options = (
         *PLAIN,
         f"BatchMode={'no' if asks else 'yes'}",
-        f"ConnectTimeout={PATIENCE}",
+        f"ConnectTimeout={SOON if address.checked else PATIENCE}",
         "ServerAliveInterval=15",
         "ServerAliveCountMax=3",
         "ControlMaster=yes",
@@ -144,7 +151,11 @@ def order(socket: Path, what: str, forward: str = "") -> Command:
 
 
 def session(address: Address, socket: Path, script: str) -> Command:
-    """Run a shell script over a connection that is there; without it, it fails."""
+    """Run a shell script over a connection that is there; without it, it fails.
+
+    To a dock no variables are sent, whatever the configuration says: it is not read. An option
+    cannot take its `SendEnv` back.
+    """
     options = (
         *PLAIN,
         "BatchMode=yes",
@@ -152,7 +163,8 @@ def session(address: Address, socket: Path, script: str) -> Command:
         f"ControlPath={socket}",
         "ProxyCommand=false",  # else ssh would connect anew, unseen; it goes with no -J
     )
-    return _ssh(replace(address, jump=""), options, f"sh -c {shlex.quote(script)}")
+    start, *words = _ssh(replace(address, jump=""), options, f"sh -c {shlex.quote(script)}").argv
+    return Command((start, *(("-F", "none") if address.checked else ()), *words))
 
 
 def typed(address: Address, script: str, fed_by: str = "") -> Command:

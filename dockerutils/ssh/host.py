@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from dockerutils.command import Command
+from dockerutils.docks.told import plain
 from dockerutils.engine import CliEngine, ImageFacts, facts_of
 from dockerutils.errors import CommandFailed, EngineError
 from dockerutils.runner import Answer, Crew
@@ -189,7 +190,7 @@ def parse_facts(answer: str, name: str) -> HostFacts:
 
 def check_docker(found: dict[str, list[str]], answer: str, name: str) -> None:
     """Raise `EngineError` where a host has no Docker that we may use."""
-    said = (answer.strip().splitlines() or ["nothing"])[-1]
+    said = plain((answer.strip().splitlines() or ["nothing"])[-1].removeprefix("fault "), 400)
     if "lacks" in found:
         raise EngineError(
             f"{name} has no docker, or not where it is looked for.",
@@ -202,6 +203,6 @@ def check_docker(found: dict[str, list[str]], answer: str, name: str) -> None:
         )
     if not {"docker", "version"} <= set(found):
         raise EngineError(
-            f"the Docker engine on {name} does not answer: {said.removeprefix('fault ')}",
+            f"the Docker engine on {name} does not answer: {said}",
             "Start it there, for example with `sudo systemctl start docker`.",
         )

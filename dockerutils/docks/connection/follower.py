@@ -87,7 +87,7 @@ class Follower:
         began = time.monotonic()
         try:
             found = published(self.master.berth.engine, self.wish, self.user)
-        except OSError as error:
+        except (OSError, ValueError, RecursionError) as error:  # an engine may say anything
             self.complaint = f"the containers of {self.master.dock} cannot be listed: {error}."
         else:
             self.forwards.adjust(found)

@@ -65,17 +65,23 @@ def is_own(container: Mapping[str, Any], user: str) -> bool:
 
 def of(container: Mapping[str, Any]) -> Iterator[Forward]:
     """Give the published TCP ports of a container as they would be forwarded."""
-    names = container.get("Names")
-    first = names[0] if isinstance(names, list) and names else ""
-    name = plain(str(first), 80).removeprefix("/") or "a container"
+    name = name_of(container)
     ports = container.get("Ports")
     for one in ports if isinstance(ports, list) else ():
         port = one.get("PublicPort") if isinstance(one, dict) else None
         if not isinstance(port, int) or one.get("Type") != "tcp" or not 0 < port <= HIGHEST:
             continue
-        address = address_there(str(one.get("IP") or ANY))
+        there = one.get("IP") or ANY
+        address = address_there(there) if isinstance(there, str) else ""
         if address:
             yield Forward(port, name, address)
+
+
+def name_of(container: Mapping[str, Any]) -> str:
+    """Give the first name of a container, fit to be shown."""
+    names = container.get("Names")
+    first = names[0] if isinstance(names, list) and names else ""
+    return plain(first if isinstance(first, str) else "", 80).removeprefix("/") or "a container"
 
 
 def chosen(found: Iterable[Forward]) -> tuple[dict[int, Forward], list[Conflict]]:
@@ -160,9 +166,14 @@ class Forwards:
 
 
 def taken_ports(ports: Iterable[int], berth: Berth) -> list[int]:
-    """Give those of the ports that something on this machine has, other than this dock."""
+    """Give those of the ports that something on this machine has, other than this dock.
+
+    What is no port is docker's to refuse.
+    """
     ours = {one.port for one in read_status(berth).ports}
-    return [port for port in ports if port not in ours and not is_free(port)]
+    return [
+        port for port in ports if 0 < port <= HIGHEST and port not in ours and not is_free(port)
+    ]
 
 
 def await_ports(berth: Berth, ports: Iterable[int], patience: float) -> Awaited:

@@ -25,29 +25,31 @@ from typing import TYPE_CHECKING
 from dockerutils.docks.addresses import address_of
 from dockerutils.docks.connection.follower import Follower
 from dockerutils.docks.connection.master import Master, end_process
-from dockerutils.docks.connection.presence import POKE, started, users
+from dockerutils.docks.connection.presence import POKE, note_keeper, started, users
 from dockerutils.docks.connection.status import CONNECTED, RECONNECTING, Status, write_status
 from dockerutils.docks.connection.tunnel import is_file, locked, opening_lock, remove_files
+from dockerutils.docks.errand import send_errand
 from dockerutils.docks.places import Berth, berth_of
 from dockerutils.docks.registry import linger_of, read_docks
 from dockerutils.docks.told import plain
 from dockerutils.errors import FAILED, DockerutilsError, EngineError, Interrupted
 from dockerutils.person import home_folder, user_name
 from dockerutils.runner import ShellRunner
-from dockerutils.ssh.command import Pace, session
+from dockerutils.ssh.command import session
 from dockerutils.ssh.connection import Refused, Unreachable
 from dockerutils.terminal import Terminal
 
 if TYPE_CHECKING:
     from dockerutils.command import Command
+    from dockerutils.docks.errand import Errand, Reply
     from dockerutils.pipes import Dialogue
     from dockerutils.runner import Answer, Crew
 
 DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds between two tries to connect
+SESSION = 10.0  # seconds that a session there has to begin
 SELDOM = 300.0  # seconds between two tries where the host refuses us
 NOTHING = Status("")
 LOSS = "the connection was lost."
-AGAIN = Pace(connecting=10)  # a network that is back is to be used soon
 BARRED = "Permission denied"
 ASKED_AGAIN = "Dock again with `source dock {}`: ssh can then ask for a password or a passphrase."
 LARGEST_LOG = 2**18  # bytes
@@ -101,11 +103,12 @@ def keep(name: str, runner: ShellRunner, environ: Mapping[str, str], times: Time
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(one, signal.SIG_IGN)  # but for the time in which they are caught
         with contextlib.ExitStack() as stack:
+            os.ftruncate(number, 0)  # the number of one that has ended is nobody's
             own = partial(is_file, berth.lock, number)
             stack.callback(leave, Master(dock, berth, runner.read), own)
             crew = stack.enter_context(runner.side_by_side(by_main=True))
-            os.pwrite(number, b"%d\n" % os.getpid(), 0)
-            master = Master(dock, berth, lambda command: ask(crew, command), AGAIN)
+            note_keeper(number)
+            master = Master(dock, berth, partial(ask, crew), send=partial(sent, crew))
             user = user_name(environ)
             follower = Follower(master, user, looks.put)
             linger = linger_of(environ, home)
@@ -123,6 +126,11 @@ def leave(master: Master, own: Callable[[], bool]) -> None:
 def ask(crew: Crew, command: Command) -> Answer:
     """Run a question of the keeper's, which a signal ends."""
     return crew.write(command, ())
+
+
+def sent(crew: Crew, errand: Errand) -> Reply:
+    """Ask the dock something, which a signal ends."""
+    return send_errand(crew, errand, time.monotonic)
 
 
 @contextlib.contextmanager
@@ -190,6 +198,7 @@ class Keeper:
     times: Times = USUAL
     told: Status = NOTHING
     process: int = 0  # the master's
+    begun: str = ""  # when that was started
     sessions: int = 0
     used: float = field(default_factory=real_time)  # when the dock was in use last
     woken: float = 0.0  # when the last wait was over
@@ -222,13 +231,14 @@ class Keeper:
         A host that gives us no session keeps the connection while its events are followed.
         """
         self.process = self.master.process()
-        if not self.process:
+        self.begun = started(self.process) if self.process else ""
+        if not self.begun:
             return
         self.sessions += 1
         script = f"exec sh -c {shlex.quote(HOLD)} {shlex.quote(self.label)}"
         command = session(address_of(self.master.dock), self.master.berth.control, script)
         with self.crew.converse(command) as dialogue:
-            if dialogue.line():
+            if self.answers(dialogue):
                 words = (dialogue, f"{LOST} {self.sessions}")
                 threading.Thread(target=self._notice_end, args=words, daemon=True).start()
                 self.watch()
@@ -236,12 +246,19 @@ class Keeper:
         self.crew.check()
         self.watch()
 
+    def answers(self, dialogue: Dialogue) -> bool:
+        """Tell whether the session there has begun; what hangs is done without."""
+        try:
+            return bool(dialogue.line(SESSION))
+        except TimeoutError:
+            return False
+
     def watch(self) -> None:
         """Look around until the connection is lost or needed no more."""
         self.follower.start()
-        looks, slept, start = {POKED}, False, started(self.process)
+        looks, slept = {POKED}, False
         while not self.is_over() and not (slept and self.master.is_dead(self.times.silent)):
-            gone = not start or started(self.process) != start
+            gone = started(self.process) != self.begun
             if gone or f"{LOST} {self.sessions}" in looks:
                 return
             self.follower.look(looks)
@@ -289,8 +306,12 @@ class Keeper:
 
     def end_master(self) -> None:
         """End the master that is known, if it has not ended."""
-        end_process(self.process)
-        self.process = 0  # its sockets stay: those of a new one may lie in their place already
+        if self.begun:
+            end_process(self.process, start=self.begun)
+        self.process, self.begun = (
+            0,
+            "",
+        )  # its sockets stay: those of a new one may lie in their place already
 
     def tell(self, state: str, reason: str = "", hint: str = "") -> None:
         """Have others read how the connection is, if that has changed."""

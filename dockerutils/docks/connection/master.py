@@ -13,20 +13,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dockerutils.docks.addresses import address_of
-from dockerutils.docks.connection.presence import PING, answers, started
+from dockerutils.docks.connection.presence import PING, answers, note_route, started
 from dockerutils.docks.connection.sockets import get
 from dockerutils.docks.dock import Dock
+from dockerutils.docks.errand import Errand
 from dockerutils.docks.places import Berth
 from dockerutils.docks.told import plain
 from dockerutils.errors import EngineError
-from dockerutils.ssh.command import USUAL, Pace, order, session, standing_master
+from dockerutils.ssh.command import USUAL, Pace, order, standing_master
 from dockerutils.ssh.connection import refused
 
 if TYPE_CHECKING:
     from dockerutils.command import Command
+    from dockerutils.docks.errand import Reply
     from dockerutils.runner import Answer
 
 PATIENCE = 10.0  # seconds that an engine has for its first answer
+ASKING = 15.0  # seconds that a dock has to say why there is no engine
 ENDING = 1.0  # seconds that a master has for its end
 PAUSE = 0.005
 READABLE = 2**16  # bytes of the log that are looked at
@@ -45,12 +48,13 @@ fi"""
 
 @dataclass(frozen=True)
 class Master:
-    """The master of a dock. `read` runs ssh."""
+    """The master of a dock. `read` runs ssh; `send` has what the dock says limited."""
 
     dock: Dock
     berth: Berth
     read: Callable[[Command], Answer]
     pace: Pace = USUAL
+    send: Callable[[Errand], Reply] | None = None  # asks why there is no engine
 
     def process(self) -> int:
         """Give the number of the master's process, 0 where there is none."""
@@ -66,6 +70,7 @@ class Master:
         nothing left of it then.
         """
         self.clear()
+        note_route(self.berth, self.dock)
         self.berth.log.write_bytes(b"")
         self.berth.log.chmod(0o600)
         command = standing_master(
@@ -102,9 +107,10 @@ class Master:
 
     def ailment(self) -> EngineError:
         """Ask the dock why its engine does not answer."""
-        question = QUESTION.format(socket=shlex.quote(self.dock.socket))
-        said = self.read(session(address_of(self.dock), self.berth.control, question)).output
-        lines = said.strip().splitlines() or [""]  # a login script may have talked before
+        script = QUESTION.format(socket=shlex.quote(self.dock.socket))
+        errand = Errand(self.dock, self.berth, script, ASKING)
+        said = self.send(errand).answer[:READABLE] if self.send else ""
+        lines = said.strip().splitlines() or [""]
         word, _, user = plain(lines[-1], 80).partition(" ")
         return told_ailment(self.dock, word, user)
 
@@ -168,9 +174,13 @@ def told_ailment(dock: Dock, word: str, user: str) -> EngineError:
     )
 
 
-def end_process(process: int, patience: float = ENDING) -> None:
-    """End a process, by force if it takes longer than `patience` seconds; it is gone then."""
-    start = started(process) if process else ""
+def end_process(process: int, patience: float = ENDING, start: str = "") -> None:
+    """End a process, by force if it takes longer than `patience` seconds; it is gone then.
+
+    `start` says when it was started, where that is known from before: its number may be another
+    one's by now.
+    """
+    start = start or (started(process) if process else "")
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not start or started(process) != start:
             return

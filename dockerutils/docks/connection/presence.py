@@ -12,6 +12,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from dockerutils.docks.dock import Dock
 from dockerutils.docks.places import Berth
 
 PORTS = ("own", "all", "none")
@@ -38,6 +39,30 @@ def answers(engine_socket: Path, patience: float = 5.0) -> bool:
     return True
 
 
+def route_of(dock: Dock) -> str:
+    """Give all that decides where a connection to a dock leads to, as it is noted."""
+    parts = (dock.address, dock.user, dock.port, dock.identity, dock.jump, dock.socket)
+    return "".join(f"{part!r}\n" for part in parts)
+
+
+def leads_to(berth: Berth, dock: Dock) -> bool:
+    """Tell whether the connection of a berth was made to where its dock is now.
+
+    It was not where the dock's entry has changed since, and where there is no connection.
+    """
+    try:
+        return berth.route.read_bytes() == route_of(dock).encode()
+    except OSError:
+        return False
+
+
+def note_route(berth: Berth, dock: Dock) -> None:
+    """Note where the connection of a berth leads to."""
+    new = berth.route.with_suffix(".route-new")
+    _write(new, route_of(dock))
+    new.replace(berth.route)
+
+
 def register(berth: Berth, pid: int, ports: str = "own") -> None:
     """Note that a process uses the dock, until it ends; tell the keeper."""
     text = f"{started(pid)} {ports}\n"
@@ -45,7 +70,7 @@ def register(berth: Berth, pid: int, ports: str = "own") -> None:
     while True:
         berth.users.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # the last user has just left
-            new.write_text(text)
+            _write(new, text)
             new.replace(berth.users / str(pid))
             break
     poke(berth)
@@ -90,10 +115,20 @@ def keeper_of(berth: Berth) -> int:
     if not kept(berth):
         return 0
     try:
-        text = berth.lock.read_text().strip()
-    except OSError:
+        pid, start = berth.lock.read_bytes().split()
+        number = int(pid)
+        return number if started(number) == start.decode() else 0
+    except (OSError, ValueError):  # it is not there yet, or of one that has ended
         return 0
-    return int(text) if text.isdecimal() else 0
+
+
+def note_keeper(lock: int) -> None:
+    """Write into the lock that is held, an open file, that this process is ready as its keeper.
+
+    When it was started is written as well: what an earlier keeper left counts for nobody.
+    """
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()} {started(os.getpid())}\n".encode(), 0)
 
 
 def poke(berth: Berth) -> None:
@@ -114,6 +149,13 @@ def started(pid: int) -> str:
     except OSError:
         return "" if Path("/proc/self/stat").exists() or not _lives(pid) else "-"
     return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that only the user may read."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _user(path: Path) -> User | None:

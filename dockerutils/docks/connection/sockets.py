@@ -7,11 +7,13 @@ import what takes long to load: a terminal waits for it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import time
 from pathlib import Path
 
 HERE = "127.0.0.1"
+HERE_TOO = "::1"  # the other address that `localhost` stands for
 HEAD = 2**16  # bytes that the head of an answer may have
 ANSWER = 2**23  # bytes that an answer may have
 PIECE = 2**15
@@ -105,13 +107,21 @@ def received(line: socket.socket, end: float) -> bytes:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nothing on this machine has a TCP port of 127.0.0.1."""
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as ssh will
-        try:
-            trial.bind((HERE, port))
-        except OSError:
-            return False
+    """Tell whether nothing on this machine has a TCP port of `localhost`; not for what is none."""
+    return all(
+        _is_free(*one, port) for one in ((socket.AF_INET, HERE), (socket.AF_INET6, HERE_TOO))
+    )
+
+
+def _is_free(family: socket.AddressFamily, address: str, port: int) -> bool:
+    try:
+        with socket.socket(family) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as ssh will
+            trial.bind((address, port))
+    except OverflowError:
+        return False
+    except OSError as error:  # a machine without IPv6 has nobody there
+        return family == socket.AF_INET6 and error.errno != errno.EADDRINUSE
     return True
 
 
@@ -121,7 +131,7 @@ def address_there(text: str) -> str:
     What is bound to all addresses answers on 127.0.0.1.
     """
     for family, all_of_them in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # a NUL, or a lone surrogate
             number = socket.inet_pton(family, text)
             known = socket.inet_ntop(family, number)
             return HERE if known == all_of_them else known
