@@ -23,7 +23,7 @@ from dockerutils.docks.options import (
     SshOptions,
     SyncOptions,
 )
-from dockerutils.errors import UsageError
+from dockerutils.errors import DockerutilsError, UsageError
 
 if TYPE_CHECKING:
     from dockerutils.session import Session
@@ -113,18 +113,26 @@ def sync_down(options: SyncOptions, name: Docked = "") -> int:
 
 def dock(words: Words = None) -> None:
     """Dock this terminal to a remote Docker host: `source dock NAME`."""
-    name = " ".join(words or ("NAME",))
-    raise UsageError(
-        "only the shell itself can change this terminal.",
-        f"Type `source dock {name}` (in fish: `source (command -s dock) {name}`).",
-    )
+    from dockerutils.docks.shell.shells import shell_above, sourcing  # noqa: PLC0415
+
+    line = " ".join((sourcing("dock", shell_above(apart().environ)), *(words or ("NAME",))))
+    raise UsageError("only the shell itself can change this terminal.", f"Type `{line}`.")
 
 
 def castoff() -> None:
     """End what `source dock` began: the terminal works here again."""
+    from dockerutils.docks.shell.docking import NOT_DOCKED  # noqa: PLC0415
+    from dockerutils.docks.shell.shells import shell_above, sourcing  # noqa: PLC0415
+    from dockerutils.docks.shell.variables import is_docked  # noqa: PLC0415
+
+    environ = apart().environ
+    shell = shell_above(environ)
+    if not is_docked(environ):
+        raise DockerutilsError(NOT_DOCKED, f"To dock it, type `{sourcing('dock', shell)} NAME`.")
     raise UsageError(
         "only the shell itself can change this terminal.",
-        "Type `castoff` alone, or `source castoff` in a shell that does not know it.",
+        f"Type `castoff` alone, or `{sourcing('castoff', shell)}` where the shell does not"
+        " know that.",
     )
 
 

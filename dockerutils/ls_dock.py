@@ -36,6 +36,7 @@ def list_docks(session: Session, options: ListOptions) -> int:
             f"Give seconds, more than 0 and at most {LONGEST:g}.",
         )
     docks = read_docks(session.environ, session.project.home)
+    docks.check()
     for warning in docks.warnings:
         session.terminal.warn(warning)
     if not docks.docks:

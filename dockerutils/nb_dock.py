@@ -13,11 +13,10 @@ from dockerutils.command import Command
 from dockerutils.docks.chosen import chosen_dock
 from dockerutils.docks.connection.master import end_process, wait_until
 from dockerutils.docks.connection.tunnel import open_tunnel
-from dockerutils.docks.notebook.api import heard
 from dockerutils.docks.notebook.browser import opener, opening, redirect
 from dockerutils.docks.notebook.jupyter import Server, entering_first, entering_folder
 from dockerutils.docks.notebook.serving import FORGOTTEN, Notebook, check_port, present
-from dockerutils.docks.notebook.watch import watch_of
+from dockerutils.docks.notebook.watch import Watch, watch_of
 from dockerutils.docks.places import berth_of
 from dockerutils.docks.registry import UnknownDock
 from dockerutils.docks.sync.there import places_for
@@ -74,7 +73,10 @@ def serve(notebook: Notebook, options: NotebookOptions) -> int:
                 given_up.callback(end, notebook)
                 server = begin(notebook, crew, options)
             watcher = watch_of(notebook.berth) if server.found else None
-            port = watcher.port if watcher else notebook.reach(server, options.port)
+            if watcher:
+                port = same_port(notebook, server, watcher)
+            else:
+                port = notebook.reach(server, options.port)
             welcome(notebook, server, port, crew, options)
             if server.found or options.detach:
                 leave(notebook, port, watched=bool(watcher))
@@ -84,6 +86,16 @@ def serve(notebook: Notebook, options: NotebookOptions) -> int:
     except Interrupted as interrupted:
         return interrupted.status
     return 0
+
+
+def same_port(notebook: Notebook, server: Server, watcher: Watch) -> int:
+    """Give the port at which a watcher keeps Jupyter within reach; raise where others have it."""
+    if not notebook.holds(server, watcher.port):
+        raise DockerutilsError(
+            f"port {watcher.port} of this machine, which was Jupyter's, is taken.",
+            f"End what listens there, or end Jupyter with `nb-dock {notebook.dock} --stop`.",
+        )
+    return watcher.port
 
 
 def stay(notebook: Notebook, server: Server, port: int, crew: Crew) -> None:
@@ -111,7 +123,8 @@ def begin(notebook: Notebook, crew: Crew, options: NotebookOptions) -> Server:
         return notebook.start(crew, entering_folder(options.folder), options.folder)
     places: tuple[str, ...] = ()
     with suppress(ProjectError):
-        places = places_for(dock, session.project.user, find_root(session.here).name)
+        name = find_root(session.here).resolve().name
+        places = places_for(dock, session.project.user, name)
     return notebook.start(crew, entering_first(places))
 
 
@@ -143,12 +156,21 @@ def welcome(
             f"its configuration asks for no token: whoever is on {dock} or here can use it."
         )
     if server.found and (options.folder or options.port not in (0, port)):
-        notebook.say("--folder and --port are for one that is started")
+        notebook.say(
+            f"{ignored(options, port)} ignored: it already runs; `nb-dock {dock} --stop` it first"
+        )
     words = () if options.no_browser else opener(session.environ, sys.platform)
     if words:
         open_page(notebook, words, server, port, before)
     else:
         session.terminal.data(server.address(port))
+
+
+def ignored(options: NotebookOptions, port: int) -> str:
+    """Tell which options count only for a Jupyter that is started, and that they do not now."""
+    given = {"--folder": options.folder, "--port": options.port not in (0, port)}
+    names = [name for name, there in given.items() if there]
+    return f"{' and '.join(names)} {'were' if names[1:] else 'was'}"
 
 
 def open_page(
@@ -161,7 +183,11 @@ def open_page(
         session.terminal.command(session.runner.line(command))
         ended = notebook.runner.start_apart(command, Path(os.devnull))
         time.sleep(AT_LEAST)  # what is open already may use it as well
-        wait_until(lambda: bool(ended()) or heard(server, port) != before, AT_MOST, PAUSE)
+
+        def used() -> bool:
+            return bool(ended()) or notebook.last_use(server, port) != before
+
+        wait_until(used, AT_MOST, PAUSE)
         if ended():
             session.terminal.warn(f"{words[0]} ended with status {ended()}.")
             session.terminal.data(server.address(port))

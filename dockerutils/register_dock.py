@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -17,12 +18,14 @@ from dockerutils.docks.registration.ssh_settings import Login, local_login, logi
 from dockerutils.docks.registry import Docks, alone, read_content, read_docks, write_docks
 from dockerutils.docks.seed_files import NAMELESS, remove_seed_files
 from dockerutils.docks.told import plain
-from dockerutils.errors import UsageError
+from dockerutils.errors import DockerutilsError, UsageError
 from dockerutils.session import Session
 from dockerutils.ssh.command import check_identity, parse_address
 
 USER = "DOCK_USER"
 KEY = "SSH_KEY"
+EXAMPLE = "Write for example `register-dock 10.1.2.3 gpu-box --user alice`."
+PLACE = ("address", "port", "jump")
 CONNECTION = ("address", "user", "port", "identity", "jump", "socket")
 
 
@@ -31,7 +34,7 @@ def register_dock(session: Session, address: str, moniker: str, options: Registe
     check_options(options)
     read_content(docks_file(session.environ, session.project.home))
     dock = described(session, address, moniker, options)
-    check_name(known_docks(session), dock, options.force)
+    check_name(session, known_docks(session), dock, options.force)
     dock = replace(dock, user=chosen_user(session, dock, options))
     findings = Findings()
     if not options.no_probe:
@@ -47,18 +50,38 @@ def unregister_dock(session: Session, name: str) -> None:
     environ, home = session.environ, session.project.home
     with alone(environ, home):
         docks = known_docks(session)
+        if name in docks.passed and not docks.meant(name):
+            write_docks(environ, home, docks.own, removed=name)
+            session.terminal.note(f"{plain(name)}, which described no dock, is removed.")
+            return
         dock = docks.find(name)
         if dock.name not in docks.old:
             write_docks(environ, home, (one for one in docks.own if one is not dock))
         remove_seed_files(home, dock.address)
     session.terminal.note(f"{dock} is no dock any more ({dock.login}).")
     end_connection(session, dock)
-    session.terminal.note(f"`register-dock {dock.address} {dock}` makes it one again.")
+    session.terminal.note(f"`{register_line(dock)}` makes it one again.")
+
+
+def register_line(dock: Dock) -> str:
+    """Give what makes a dock what it is, as one types it."""
+    moniker = [dock.name] if dock.name != dock.address else []
+    port = str(dock.port) if dock.port else ""
+    said = {
+        "--user": dock.user,
+        "--port": port,
+        "--identity": dock.identity,
+        "--jump": dock.jump,
+        "--workspace": dock.workspace,
+    }
+    options = [word for pair in said.items() if pair[1] for word in pair]
+    return shlex.join(["register-dock", dock.address, *moniker, *options])
 
 
 def known_docks(session: Session) -> Docks:
     """Read the docks there are, and say what could not be read."""
     docks = read_docks(session.environ, session.project.home)
+    docks.check()
     for text in docks.warnings:
         session.terminal.warn(text)
     return docks
@@ -124,12 +147,17 @@ def name_of(moniker: str, host: str) -> str:
 def check_dock(dock: Dock) -> None:
     """Raise `UsageError` for what could be taken for something else than it is."""
     if flaw := flaw_of(dock):
-        raise UsageError(f"{plain(dock.name)} can be no dock: {plain(flaw)}.", "Say it otherwise.")
+        raise UsageError(f"{plain(dock.name)} can be no dock: {plain(flaw)}.", EXAMPLE)
 
 
-def check_name(docks: Docks, dock: Dock, force: bool) -> None:
-    """Raise `UsageError` where a name means another dock already."""
+def check_name(session: Session, docks: Docks, dock: Dock, force: bool) -> None:
+    """Raise `UsageError` where a name means another dock already.
+
+    Raises `DockerutilsError` where terminals would go on to another host without a word.
+    """
     for other in docks.docks:
+        if other.name == dock.name and (force or other.address == dock.address):
+            check_unused(session, other, dock)
         if other.address == dock.address:
             continue
         if other.name == dock.name and not force:
@@ -139,6 +167,30 @@ def check_name(docks: Docks, dock: Dock, force: bool) -> None:
             )
         if other.address == dock.name and other.name != dock.name:
             raise UsageError(f"{dock} is the address of {other}.", "Choose another moniker.")
+
+
+def check_unused(session: Session, old: Dock, new: Dock) -> None:
+    """Raise `DockerutilsError` where terminals are docked to what is another host from now on."""
+    if place_named(old) == place_named(new):
+        return
+    if docked := docked_count(session, old):
+        raise DockerutilsError(
+            f"{docked} docked to {old} ({old.login}), and would work on another host then.",
+            "Type `castoff` there first, or choose another moniker.",
+        )
+
+
+def place_named(dock: Dock) -> list[object]:
+    """Give what decides which host a connection leads to."""
+    return [getattr(dock, key) for key in PLACE]
+
+
+def docked_count(session: Session, dock: Dock) -> str:
+    """Tell how many processes use a dock now, "" for none."""
+    from dockerutils.docks.connection.presence import users  # noqa: PLC0415  # deep down
+
+    count = len(users(berth_of(dock, session.environ)))
+    return f"{count} terminals are" if count > 1 else "a terminal is" if count else ""
 
 
 def wished_user(session: Session) -> str:
@@ -183,7 +235,7 @@ def record(session: Session, dock: Dock, force: bool) -> None:
     environ, home = session.environ, session.project.home
     with alone(environ, home):
         before = read_docks(environ, home)
-        check_name(before, dock, force)
+        check_name(session, before, dock, force)
         kept = [one for one in before.own if one.name != dock.name]
         more = next((one.more for one in before.own if one.name == dock.name), {})
         write_docks(environ, home, (*kept, replace(dock, more=more)))
@@ -200,14 +252,12 @@ def route(dock: Dock) -> list[object]:
 
 def end_connection(session: Session, dock: Dock) -> None:
     """End the connection to a dock, and say whose terminals that concerns."""
-    from dockerutils.docks.connection.presence import users  # noqa: PLC0415  # deep down
-    from dockerutils.docks.connection.tunnel import end_tunnel  # noqa: PLC0415
+    from dockerutils.docks.connection.tunnel import end_tunnel  # noqa: PLC0415  # deep down
 
-    docked = users(berth_of(dock, session.environ))
+    docked = docked_count(session, dock)
     end_tunnel(dock, session.runner, session.environ)
     if docked:
-        count = f"{len(docked)} terminals are" if len(docked) > 1 else "a terminal is"
-        session.terminal.warn(f"{count} still docked to {dock}: type `castoff` there.")
+        session.terminal.warn(f"{docked} still docked to {dock}: type `castoff` there.")
 
 
 def tell(session: Session, dock: Dock, findings: Findings, options: RegisterOptions) -> None:

@@ -21,6 +21,10 @@ from typing import Protocol
 
 import pexpect
 
+from dockerutils.docks.connection.presence import note_route
+from dockerutils.docks.places import berth_of
+from dockerutils.docks.registry import read_docks
+
 SHELLS = ("bash", "zsh", "fish")
 READY = "READY> "
 TIMEOUT = 60  # seconds; nothing is timed here
@@ -110,6 +114,8 @@ class Quay:
 
     def connect(self, name: str) -> None:
         """Have a dock answer."""
+        dock = read_docks({}, str(self.home)).find(name)
+        note_route(berth_of(dock, {"XDG_RUNTIME_DIR": str(self.runtime.parent)}), dock)
         number = os.open(self.runtime / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(number, fcntl.LOCK_EX)
         self.held.append(number)

@@ -16,7 +16,7 @@ from dockerutils.containers import (
     show_logs,
     stop_containers,
 )
-from dockerutils.errors import ProjectError
+from dockerutils.errors import EngineError, ProjectError
 from dockerutils.session import Session
 
 
@@ -105,3 +105,25 @@ def test_without_a_container_it_is_said_what_starts_one(projects: Projects, stat
 def test_an_unknown_image_is_told_with_the_closest(projects: Projects) -> None:
     with pytest.raises(ProjectError, match="there is no image dve; did you mean `dev`"):
         stop_containers(opened(projects)[0], ("dve",))
+
+
+def test_a_container_whose_name_is_none_is_not_used(projects: Projects) -> None:
+    session, runner = opened(projects, dev=("", "old"))
+    with pytest.raises(EngineError, match="newest container of dev cannot be used"):
+        execute(session, "dev", ())
+
+    assert [] == runner.lines
+
+
+def test_a_container_whose_name_is_none_is_not_stopped(projects: Projects) -> None:
+    session, runner = opened(projects, dev=("", "old"))
+    stop_containers(session, ("dev",))
+
+    assert ["docker stop old"] == runner.lines
+    assert "# warning: 1 of the containers stay: " in said(session)
+
+
+def test_stop_fails_where_no_name_is_one(projects: Projects) -> None:
+    session, runner = opened(projects, dev=("",))
+
+    assert (1, []) == (stop_containers(session, ("dev",)), runner.lines)

@@ -101,6 +101,8 @@ def test_published_tcp_ports_are_found_with_their_address_there() -> None:
         port(8080, "10.1.2.3 -o ProxyCommand=x"),
         port(8080, "evil"),
         port(8080, ["x"]),
+        port(8080, "\0"),
+        port(8080, "\ud800"),
         "8080",
         None,
     ],
@@ -164,6 +166,19 @@ def test_a_port_is_bound_here_to_this_machine_only(address: str, expected: str) 
 )
 def test_what_listens_everywhere_is_reached_at_home(text: str, expected: str) -> None:
     assert expected == address_there(text)
+
+
+def test_a_port_of_the_other_localhost_is_taken() -> None:
+    with socket.socket(socket.AF_INET6) as other:
+        other.bind(("::1", 0))
+        other.listen()
+
+        assert not is_free(other.getsockname()[1])
+
+
+def test_what_is_no_port_is_neither_free_nor_taken(tmp_path: Path) -> None:
+    assert (False, False) == (is_free(99999), is_free(-1))
+    assert [] == taken_ports([99999, 0], Berth(tmp_path, "h"))
 
 
 # Through a master ----------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_a_host_that_is_not_known_is_told_nothing_but_hello(tmp_path: Path) -> N
 
     for option in (
         "StrictHostKeyChecking=accept-new",
-        f"UserKnownHostsFile={tmp_path / 'known'}",
+        f'UserKnownHostsFile="{tmp_path / "known"}"',
         "PreferredAuthentications=none",
         "BatchMode=yes",
         "ForwardAgent=no",
@@ -106,10 +106,11 @@ def answering(files: str) -> RecordingRunner:
     return RecordingRunner(answers={"ssh -G -- gpu": Answer(0, text, "")})
 
 
-def test_a_key_goes_into_the_first_file_that_ssh_names() -> None:
-    runner = answering("/home/alice/.ssh/known_hosts /home/alice/.ssh/known_hosts2")
+@pytest.mark.parametrize("home", ["/home/alice", "/home/alice of ours"])
+def test_a_key_goes_into_the_first_file_that_ssh_names(home: str) -> None:
+    runner = answering(f"{home}/.ssh/known_hosts {home}/.ssh/known_hosts2")
 
-    assert Path("/home/alice/.ssh/known_hosts") == known_hosts(runner, Address("gpu", "gpu"))
+    assert Path(f"{home}/.ssh/known_hosts") == known_hosts(runner, Address("gpu", "gpu"))
 
 
 @pytest.mark.parametrize("file", ["/dev/null", "none", ""])

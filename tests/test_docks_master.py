@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,10 @@ from dockerutils.command import Command
 from dockerutils.docks.addresses import address_of
 from dockerutils.docks.connection.keeper import delay_of, has_slept, label, loss_of, shorten
 from dockerutils.docks.connection.master import Master, end_process, wait_until
-from dockerutils.docks.connection.presence import started
-from dockerutils.docks.connection.tunnel import locked
+from dockerutils.docks.connection.presence import leads_to, note_route, register, started, users
+from dockerutils.docks.connection.tunnel import end_connection, failure_of, locked
 from dockerutils.docks.dock import Dock
+from dockerutils.docks.errand import Reply
 from dockerutils.docks.places import Berth
 from dockerutils.errors import EngineError
 from dockerutils.runner import Answer
@@ -163,6 +165,11 @@ def test_the_log_is_the_users_alone(berth: Berth) -> None:
     assert 0o600 == berth.log.stat().st_mode & 0o777
 
 
+def asked(berth: Berth, said: str) -> EngineError:
+    """Give why there is no engine, as a dock says it."""
+    return Master(DOCK, berth, Ssh(), send=lambda _errand: Reply(said, "")).ailment()
+
+
 @pytest.mark.parametrize(
     ("said", "message", "hint"),
     [
@@ -188,7 +195,7 @@ def test_the_log_is_the_users_alone(berth: Berth) -> None:
 def test_a_dock_says_why_its_engine_does_not_answer(
     berth: Berth, said: str, message: str, hint: str
 ) -> None:
-    error = Master(DOCK, berth, Ssh({"sh -c": Answer(0, said, "")})).ailment()
+    error = asked(berth, said)
 
     assert message in error.message
     assert hint in error.hint
@@ -198,11 +205,57 @@ def test_a_dock_says_why_its_engine_does_not_answer(
 def test_what_a_dock_calls_its_user_steers_no_terminal(berth: Berth) -> None:
     said = "closed \x1b]0;x\x07eve\x1b[2J"
 
-    assert (
-        Master(DOCK, berth, Ssh({"sh -c": Answer(0, said, "")}))
-        .ailment()
-        .message.startswith("eve may not use")
-    )
+    assert asked(berth, said).message.startswith("eve may not use")
+
+
+def test_a_master_of_which_nobody_asks_has_no_reason(berth: Berth) -> None:
+    assert "does not answer on" in Master(DOCK, berth, Ssh()).ailment().message
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ("", ("it gave no reason.", "Dock again.")),
+        ("ssh: x\n", ("ssh: x", "Dock again.")),
+        ("ssh: x\ndockerutils: it is odd.\n  Do this.\n", ("it is odd.", "Do this.")),
+        ("dockerutils: it is odd.\nmux: y\n", ("it is odd.", "Dock again.")),
+    ],
+)
+def test_a_keepers_failure_is_told_by_its_message(log: str, expected: tuple[str, str]) -> None:
+    assert expected == failure_of(log)
+
+
+def test_a_changed_entry_ends_the_connection_and_not_its_users(berth: Berth) -> None:
+    note_route(berth, DOCK)
+    register(berth, os.getpid())
+    for path in (berth.control, berth.engine, berth.log):
+        path.touch()
+    end_connection(DOCK, berth, Asked())
+
+    assert (False, 1) == (leads_to(berth, DOCK), len(users(berth)))
+    assert [berth.users] == list(berth.folder.iterdir())
+
+
+class Asked:
+    """A user's runner, to whom no master answers."""
+
+    def read(self, command: Command) -> Answer:
+        return Answer(255, "", str(command)[:0])
+
+
+def test_a_dock_that_is_silent_costs_ten_seconds() -> None:
+    assert "ConnectTimeout=10" in options_of(line())
+
+
+def test_nothing_of_this_machine_is_offered_to_a_dock() -> None:
+    assert {"ForwardAgent=no", "ForwardX11=no", "Tunnel=no"} <= set(options_of(line()))
+
+
+def test_a_process_that_took_an_ended_ones_number_is_let_be() -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        end_process(process.pid, start="1")
+        assert process.poll() is None
+        process.kill()
 
 
 # The keeper's parts --------------------------------------------------------------------------

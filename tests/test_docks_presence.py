@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,11 +20,15 @@ from dockerutils.docks.connection.presence import (
     answers,
     keeper_of,
     kept,
+    leads_to,
+    note_keeper,
+    note_route,
     register,
     started,
     unregister,
     users,
 )
+from dockerutils.docks.dock import Dock
 from dockerutils.docks.places import Berth
 
 
@@ -61,7 +67,8 @@ def test_nothing_is_left_when_the_last_one_casts_off(berth: Berth) -> None:
 def test_only_the_user_can_see_who_uses_a_dock(berth: Berth) -> None:
     register(berth, os.getpid())
 
-    assert 0o700 == berth.users.stat().st_mode & 0o777
+    (file,) = berth.users.iterdir()
+    assert (0o700, 0o600) == (berth.users.stat().st_mode & 0o777, file.stat().st_mode & 0o777)
 
 
 def test_who_casts_off_twice_is_not_blamed(berth: Berth) -> None:
@@ -116,11 +123,12 @@ def test_a_process_that_is_not_there_was_never_started() -> None:
 
 KEEPER = """
 import fcntl, os, signal, sys
+from dockerutils.docks.connection.presence import note_keeper
 number = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 fcntl.flock(number, fcntl.LOCK_EX)
 signal.signal(signal.SIGUSR1, lambda *_: print("poked", flush=True))
 if sys.argv[2:]:
-    os.write(number, str(os.getpid()).encode())
+    note_keeper(number)
 print("held", flush=True)
 while True:
     signal.pause()
@@ -162,6 +170,36 @@ def test_a_keeper_that_is_not_ready_is_not_disturbed(berth: Berth) -> None:
         register(berth, os.getpid())
 
         assert (True, 0) == (kept(berth), keeper_of(berth))
+
+
+def test_the_number_of_a_keeper_that_has_ended_is_nobodys(berth: Berth) -> None:
+    with berth.lock.open("w+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(f"{os.getpid()} 1\n{'9' * 50}\n")
+        file.flush()
+        assert (True, 0) == (kept(berth), keeper_of(berth))
+        note_keeper(file.fileno())
+
+        assert os.getpid() == keeper_of(berth)
+
+
+def test_a_changed_entry_of_a_dock_is_noticed(berth: Berth) -> None:
+    dock = Dock("gpu-box", "10.1.2.3", "alice", 22, "/key", "gate", "/run/docker.sock")
+    assert not leads_to(berth, dock)
+    note_route(berth, dock)
+
+    assert leads_to(berth, dock)
+    assert leads_to(berth, replace(dock, workspace="/data", architecture="arm64"))
+    changes: list[dict[str, Any]] = [
+        {"address": "10.1.2.4"},
+        {"user": "bob"},
+        {"port": 2222},
+        {"identity": "/other"},
+        {"jump": ""},
+        {"socket": "/run/other.sock"},
+    ]
+    assert [False] * 6 == [leads_to(berth, replace(dock, **change)) for change in changes]
+    assert 0o600 == berth.route.stat().st_mode & 0o777
 
 
 def test_the_keeper_is_told_of_who_comes_and_goes(

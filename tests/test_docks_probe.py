@@ -53,6 +53,11 @@ def test_a_dock_with_everything_lacks_nothing() -> None:
             "the Docker engine on gpu does not answer (",
         ),
         (ALL + "denied /var/run/docker.sock\n", "bob may not use Docker on gpu (/var/run/docker.s"),
+        (
+            ALL + "engine 26.1.5 amd64\nsocket /${SECRET}/x.sock\n",
+            "the socket of Docker on gpu cannot be used: /${SECRET}/x.sock is no path for ssh.",
+        ),
+        (ALL + "denied /%h.sock\n", "the socket of Docker on gpu cannot be used: /%h.sock is"),
         (ALL + "elsewhere tcp://10.0.0.9:2376\n", "docker on gpu talks to tcp://10.0.0.9:2376"),
     ],
 )

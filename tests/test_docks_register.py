@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -14,12 +16,18 @@ from projects import Projects
 from dockerutils.docks.connection.presence import register
 from dockerutils.docks.dock import Dock
 from dockerutils.docks.options import RegisterOptions
-from dockerutils.docks.places import berth_of
+from dockerutils.docks.places import berth_of, docks_file
 from dockerutils.docks.registration.probe import Findings
 from dockerutils.docks.registration.ssh_settings import NOBODY
 from dockerutils.docks.registry import UnknownDock, read_docks
-from dockerutils.errors import UsageError
-from dockerutils.register_dock import check_options, completed, register_dock, unregister_dock
+from dockerutils.errors import DockerutilsError, UsageError
+from dockerutils.register_dock import (
+    check_options,
+    completed,
+    register_dock,
+    register_line,
+    unregister_dock,
+)
 from dockerutils.runner import Answer
 from dockerutils.session import Session
 
@@ -28,10 +36,15 @@ FINGERPRINT = "SHA256:" + "A" * 43
 
 
 @pytest.fixture
-def session(projects: Projects, tmp_path: Path) -> Session:
+def runtime() -> Iterator[Path]:
+    """A folder for sockets; its path is short, else those go elsewhere."""
+    with TemporaryDirectory(prefix="docks-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def session(projects: Projects, tmp_path: Path, runtime: Path) -> Session:
     """A session of a user with no docks, whose ssh_config is empty."""
-    runtime = tmp_path / "run"
-    runtime.mkdir(mode=0o700)
     environ = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_RUNTIME_DIR": str(runtime)}
     made, runner = fake_session(projects.images("app"), environ)
     runner.answers = {
@@ -228,9 +241,10 @@ def test_what_comes_next_is_said(session: Session) -> None:
     assert "# `source dock gpu` docks a terminal to it" in said(session)
 
 
-def test_what_a_dock_says_badly_does_not_count() -> None:
+@pytest.mark.parametrize("socket", ["/x:/y", "/${AWS_SECRET_ACCESS_KEY}", "/%h", "/a b", "/\x1b"])
+def test_what_a_dock_says_badly_does_not_count(socket: str) -> None:
     dock = Dock("gpu", HOST, workspace="code")
-    hostile = Findings({"socket": ("/x:/y",), "home": ("/home/ubuntu",)}, "26", "amd64")
+    hostile = Findings({"socket": (socket,), "home": ("/home/ubuntu",)}, "26", "amd64")
 
     found = completed(dock, hostile)
 
@@ -266,7 +280,7 @@ def test_a_dock_is_forgotten_by_its_name_or_address(session: Session, name: str)
 
     assert ["old", "other"] == [one.name for one in docks(session)]
     assert kept.exists()
-    assert f"# `register-dock {HOST} gpu` makes it one again." in said(session)
+    assert f"# `register-dock {HOST} gpu --user bob` makes it one again." in said(session)
 
 
 def test_the_old_file_goes_with_it(session: Session) -> None:
@@ -299,6 +313,39 @@ def test_terminals_that_are_docked_to_it_are_told_of(session: Session) -> None:
     unregister_dock(session, "gpu")
 
     assert "# warning: a terminal is still docked to gpu: type `castoff` there." in said(session)
+
+
+def test_a_name_that_terminals_are_docked_to_is_given_to_no_other_host(session: Session) -> None:
+    enter(session, HOST, "gpu")
+    register(berth_of(docks(session)[0], session.environ), os.getpid())
+
+    with pytest.raises(DockerutilsError, match="a terminal is docked to gpu") as caught:
+        enter(session, "10.9.9.9", "gpu", force=True)
+    assert "castoff" in caught.value.hint
+    assert [HOST] == [one.address for one in docks(session)]
+
+
+def test_the_line_that_makes_a_dock_again_says_all_of_it() -> None:
+    dock = Dock("gpu", HOST, "bob", 2222, "/k y", "gate", workspace="/data")
+    expected = (
+        f"register-dock {HOST} gpu --user bob --port 2222 --identity '/k y' --jump gate"
+        " --workspace /data"
+    )
+
+    assert expected == register_line(dock)
+    assert f"register-dock {HOST}" == register_line(Dock(HOST, HOST))
+
+
+def test_an_entry_that_is_passed_over_can_be_removed(session: Session) -> None:
+    enter(session, HOST, "gpu")
+    path = docks_file(session.environ, session.project.home)
+    path.write_text(path.read_text() + '[dock.bad]\naddress = "-x"\n')
+
+    unregister_dock(session, "bad")
+
+    assert "# bad, which described no dock, is removed." in said(session)
+    assert "bad" not in path.read_text()
+    assert ["gpu"] == [one.name for one in docks(session)]
 
 
 def test_a_connection_that_would_lead_elsewhere_ends(session: Session) -> None:

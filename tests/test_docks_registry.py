@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,15 @@ def test_the_list_is_where_xdg_says(tmp_path: Path) -> None:
     assert (tmp_path / "x/dockerutils/docks.toml").exists()
 
 
+def test_nobody_else_may_enter_the_folder_that_is_made_for_it(tmp_path: Path) -> None:
+    for name in ("written", "locked"):
+        environ = {"XDG_CONFIG_HOME": str(tmp_path / name)}
+        with alone(environ, "/") if name == "locked" else nullcontext():
+            write_docks(environ, "/", [GPU])
+
+        assert 0o700 == (tmp_path / name / "dockerutils").stat().st_mode & 0o777
+
+
 def test_what_the_user_wrote_stays(tmp_path: Path) -> None:
     put(tmp_path, 'linger = "2h"\nlater = [1, "x"]\n[dock.gpu-box]\naddress = "10.1.2.3"\n')
 
@@ -95,9 +105,9 @@ def test_a_dock_that_cannot_be_read_is_said_and_stays(tmp_path: Path) -> None:
     found = read_docks({}, str(tmp_path))
 
     assert (GPU,) == found.docks
-    assert (f"{file_of(tmp_path)}: the dock odd is passed over: its port is no number.",) == (
-        found.warnings
-    )
+    reason = f"{file_of(tmp_path)}: the dock odd is passed over: its port is no number."
+    remedy = "Correct it there, or remove it: `unregister-dock odd`."
+    assert (f"{reason} {remedy}",) == found.warnings
 
 
 @pytest.mark.parametrize(
@@ -115,6 +125,12 @@ def test_a_dock_that_cannot_be_read_is_said_and_stays(tmp_path: Path) -> None:
         ('dock.a = {address = "h", identity = 1}', "its identity is no text"),
         ('dock.a = {address = "h", jump = "-oX"}', "its jump `-oX` is no list of hosts"),
         ('dock.a = {address = "h", socket = "/a:b"}', "its socket `/a:b` is no path of a socket"),
+        (
+            'dock.a = {address = "h", socket = "/${HOME}/x"}',
+            "is no path of a socket that ssh could",
+        ),
+        ('dock.a = {address = "h", socket = "/%h/x"}', "is no path of a socket that ssh could"),
+        ('dock.a = {address = "h", socket = "/a b"}', "is no path of a socket that ssh could"),
         ('dock.a = {address = "h", workspace = "data"}', "its workspace `data` is no absolute"),
         (r'dock.a = {address = "h", workspace = "/\u001b[2J"}', "its workspace holds what cannot"),
         ('dock."-x" = {address = "h"}', "its name '-x' is neither its address nor letters"),
@@ -142,6 +158,9 @@ def test_a_broken_list_is_said_and_never_overwritten(tmp_path: Path, content: by
     found = read_docks({}, str(tmp_path))
 
     assert (["old"], 1) == ([one.name for one in found.docks], len(found.warnings))
+    assert "old" == found.find("old").name
+    with pytest.raises(ConfigError):
+        found.find("gpu")
     assert found.warnings[0].startswith(str(file_of(tmp_path)))
     with pytest.raises(ConfigError):
         write_docks({}, str(tmp_path), [GPU])
@@ -234,6 +253,7 @@ def test_an_address_of_two_docks_is_none(tmp_path: Path) -> None:
     ("name", "docks", "hint"),
     [
         ("gpu-bxo", [GPU, FULL], "Did you mean gpu-box?"),
+        ("10.1.2.33", [GPU], "Did you mean 10.1.2.3 (gpu-box)?"),
         ("zzz", [GPU, FULL], "There is full, gpu-box. Register it"),
         ("zzz", [], "Register it with `register-dock HOST [MONIKER]`."),
     ],

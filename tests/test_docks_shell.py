@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from dock_shells import Quay
+from fakes import RecordingRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from projects import CommandLine, Projects, Result
@@ -19,7 +21,7 @@ from dockerutils.cli import SEED_VERBS, VERBS
 from dockerutils.docks.dock import Dock
 from dockerutils.docks.shell import completion
 from dockerutils.docks.shell.completion import Place, completed
-from dockerutils.docks.shell.docking import Wish, read_wish
+from dockerutils.docks.shell.docking import Wish, check_strict, read_wish
 from dockerutils.docks.shell.shells import DIALECTS, dialect_of, our_words, shell_code
 from dockerutils.docks.shell.variables import (
     MANAGED,
@@ -33,6 +35,7 @@ from dockerutils.docks.shell.variables import (
     values_before,
 )
 from dockerutils.errors import DockerutilsError, UsageError
+from dockerutils.runner import Answer
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 DOCK = Dock("gpu-box", "10.1.2.3", "ubuntu")
@@ -191,6 +194,8 @@ def test_docker_cannot_connect_itself_to_every_dock(dock: Dock, reason: str) -> 
         ("gpu -h", Wish()),
         ("gpu", Wish("gpu")),
         ("--direct gpu", Wish("gpu", direct=True)),
+        ("gpu --direct --direct --no-ports", Wish("gpu", direct=True)),
+        ("gpu --all-ports --all-ports", Wish("gpu", ports="all")),
         ("gpu --all-ports", Wish("gpu", ports="all")),
         ("gpu --no-ports", Wish("gpu", ports="none")),
     ],
@@ -263,15 +268,85 @@ def test_a_folder_that_somebody_else_can_enter_is_told(line: CommandLine, quay: 
     assert f"dock: {quay.runtime} is no private folder of yours." == done.err.splitlines()[0]
 
 
+def test_a_connection_that_leads_elsewhere_than_the_entry_now_is_not_taken(
+    line: CommandLine, quay: Quay
+) -> None:
+    quay.registry.write_text(quay.registry.read_text().replace("10.0.0.1", "10.0.0.9"))
+    ssh = put_ssh(quay, "exit 255")
+    done = line(quay.folder, "_shell", "dock", "bash", "1", "h1", PATH=ssh)
+
+    assert "# connecting to ubuntu@10.0.0.9\n" in done.err
+
+
+def put_ssh(quay: Quay, text: str) -> str:
+    """Put a program in ssh's place; gives the PATH for that."""
+    program = quay.folder / "bin/ssh"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return f"{program.parent}:{quay.environ['PATH']}"
+
+
+def test_docker_is_not_told_to_connect_where_ssh_takes_any_key(
+    line: CommandLine, quay: Quay
+) -> None:
+    ssh = put_ssh(quay, 'echo "$*" >$HOME/asked; echo stricthostkeychecking false')
+    done = line(quay.folder, "_shell", "dock", "bash", "1", "h2", "--direct", PATH=ssh)
+
+    assert (1, "") == (done.status, done.out)
+    assert "dock: your ssh_config lets ssh take host keys of h2 that are not known" in done.err
+    assert "-G -p 2222 -- alice@10.0.0.2\n" == (quay.home / "asked").read_text()
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [("true", False), ("ask", False), ("false", True), ("off", True), ("accept-new", True)],
+)
+def test_docker_connects_itself_only_where_unknown_keys_are_refused(
+    said: str, refused: bool
+) -> None:
+    answer = Answer(0, f"user x\nstricthostkeychecking {said}\n", "")
+    runner = RecordingRunner(answers={"ssh -G -- ubuntu@10.1.2.3": answer})
+
+    with pytest.raises(DockerutilsError, match="lets ssh take") if refused else nullcontext():
+        check_strict(DOCK, runner)
+
+
 def test_castoff_does_not_mind_what_became_of_the_dock(line: CommandLine, quay: Quay) -> None:
     quay.registry.write_text("[broken")
     quay.runtime.chmod(0o755)
     docked = {"DOCK_MONIKER": "gone", "_DOCK_RESTORE": pack({"DOCKER_HOST": "tcp://x"})}
     done = line(quay.folder, "_shell", "castoff", "bash", "1", **docked)
 
-    assert (0, "") == (done.status, done.err)
+    assert (0, "# no longer docked to gone\n") == (done.status, done.err)
     lines = done.out.splitlines()
     assert {"export DOCKER_HOST='tcp://x'", "unset -v DOCK_MONIKER"} <= set(lines)
+
+
+def test_a_dock_that_is_none_any_more_is_told(line: CommandLine, quay: Quay) -> None:
+    done = line(quay.folder, "_shell", "dock", "bash", "1", DOCK_MONIKER="gone")
+
+    assert (
+        "This terminal is docked to gone, which is no dock any more; castoff ends it." in done.err
+    )
+
+
+def test_a_list_that_cannot_be_read_is_told(line: CommandLine, quay: Quay) -> None:
+    quay.registry.write_text("[dock")
+    dock, listed = (
+        line(quay.folder, "_shell", "dock", "bash", "1", "h1"),
+        line(quay.folder, "ls-dock"),
+    )
+
+    for done in (dock, listed):
+        assert (2, True) == (done.status, "is no valid TOML" in done.err)
+        assert "register-dock" not in done.err
+
+
+def test_a_keeper_without_a_dock_is_no_traceback(line: CommandLine, quay: Quay) -> None:
+    done = line(quay.folder, "_keeper")
+
+    assert (2, False) == (done.status, "Traceback" in done.err)
 
 
 def test_a_name_with_code_in_it_is_a_name(line: CommandLine, quay: Quay) -> None:
@@ -288,6 +363,16 @@ def test_a_docked_shell_that_starts_is_noted(line: CommandLine, quay: Quay) -> N
     subprocess.run(words, env={**line.environ, **docked}, stdout=subprocess.DEVNULL, check=True)
 
     assert 1 == len(quay.users("h1"))
+
+
+def test_a_shell_that_starts_is_not_noted_where_nobody_keeps_the_connection(
+    line: CommandLine, quay: Quay
+) -> None:
+    docked = {"DOCK_MONIKER": "gone", "DOCKER_HOST": f"unix://{quay.runtime}/gone.sock"}
+    done = line(quay.folder, "shell-init", "bash", **docked)
+
+    assert 0 == done.status
+    assert not (quay.runtime / "gone.users").exists()
 
 
 def test_what_is_written_besides_is_never_taken_for_code() -> None:
@@ -310,6 +395,32 @@ def test_help_on_shell_init_is_that_of_the_command_line(line: CommandLine, quay:
     assert "usage: dockerutils shell-init" in done.out.lower()
 
 
+@pytest.mark.parametrize(
+    ("shell", "line_to_type"),
+    [
+        ("/bin/bash", "`source dock gpu`"),
+        ("/usr/bin/fish", "`source (command -s dock) gpu`"),
+        ("", "`source dock gpu`"),
+    ],
+)
+def test_a_dock_that_is_asked_for_elsewhere_is_told_in_the_words_of_the_shell(
+    line: CommandLine, quay: Quay, shell: str, line_to_type: str
+) -> None:
+    done = line(quay.folder, "dock", "gpu", SHELL=shell)
+
+    assert (2, "") == (done.status, done.out)
+    assert f"  Type {line_to_type}.\n" in done.err
+
+
+def test_castoff_elsewhere_has_the_status_of_the_shells_own(line: CommandLine, quay: Quay) -> None:
+    away = line(quay.folder, "castoff", SHELL="/bin/fish")
+    docked = line(quay.folder, "castoff", DOCK_MONIKER="h1", SHELL="/bin/fish")
+
+    assert (1, 2) == (away.status, docked.status)
+    assert "not docked.\n  To dock it, type `source (command -s dock) NAME`.\n" in away.err
+    assert "`source (command -s castoff)`" in docked.err
+
+
 # The code ------------------------------------------------------------------------------------
 
 
@@ -323,6 +434,20 @@ def test_dockerutils_is_started_as_it_was(tmp_path: Path) -> None:
 
     assert (str(program),) == our_words(str(program))
     assert our_words("-c")[-1].endswith("dockerutils")
+
+
+def test_a_package_of_our_name_in_the_current_folder_is_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dockerutils").mkdir(mode=0o755)
+    (tmp_path / "dockerutils/__init__.py").write_text("raise SystemExit(99)\n")
+    program = sys.executable
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    words = our_words(str(tmp_path / "dockerutils"))
+    started = [program, *words[1:], "shell-init", "bash"]
+    done = subprocess.run(started, cwd=tmp_path, capture_output=True, check=False)
+
+    assert (0, "/nowhere/python") == (done.returncode, words[0])
 
 
 @pytest.mark.parametrize("shell", DIALECTS)

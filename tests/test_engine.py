@@ -158,6 +158,24 @@ def test_engines_from_23_on_take_named_contexts(version: str, takes: bool) -> No
     assert takes == engine(asked).takes_named_contexts()
 
 
+@pytest.mark.parametrize(
+    ("listed", "name"),
+    [
+        ("web-1.a_b", "web-1.a_b"),
+        ("db,web/db", "db"),
+        ("--env=AWS_SECRET_ACCESS_KEY", ""),
+        ("x --env=Y", ""),
+        ("x\x1b]0;y\x07", ""),
+        ("_x", ""),
+    ],
+)
+def test_a_containers_name_is_no_option(listed: str, name: str) -> None:
+    asked = str(docker_cli.list_containers(["a=1"], stopped=False))
+    runner = RecordingRunner(answers={asked: Answer(0, f"{listed}\n", "")})
+
+    assert [name] == CliEngine(runner).containers(["a=1"])
+
+
 def test_containers_are_given_by_name() -> None:
     asked = docker_cli.list_containers(["a=1"], stopped=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,15 @@ def test_what_we_keep_for_ourselves_lies_in_the_user_s_cache(
     environ: dict[str, str], expected: str
 ) -> None:
     assert Path(expected) == cache_folder(environ, "/home/alice")
+
+
+@pytest.mark.parametrize(("mode", "folder"), [(0o600, 0o700), (0o644, 0o755)])
+def test_folders_of_a_private_file_are_private(tmp_path: Path, mode: int, folder: int) -> None:
+    before = os.umask(0o022)
+    try:
+        replace_file(tmp_path / "a" / "b" / "file", b"", mode)
+    finally:
+        os.umask(before)
+
+    for path in (tmp_path / "a", tmp_path / "a" / "b"):
+        assert folder == path.stat().st_mode & 0o777

@@ -46,7 +46,7 @@ LAYERS = tuple(
     images.dockerfile_text  context.pattern  context.stat_cache
     images.dockerfile_context
     images.dockerfile_syntax  context.ignore
-    docks.sync.tree
+    docks.sync.origin  docks.sync.tree
     docks.sync.manifest
     docks.sync.plan  docks.sync.here  docks.sync.landing  docks.sync.there
     context.tree
@@ -54,6 +54,7 @@ LAYERS = tuple(
     docks.chosen  docks.sync.site
     docks.sync.version_place
     docks.sync.outcome
+    docks.sync.caution
     docks.sync.telling
     oci.digest  oci.media_types  oci.tar  oci.layout  oci.compress
     oci.descriptor  oci.wire_cache
@@ -83,11 +84,12 @@ LAYERS = tuple(
     ssh.command
     docks.addresses  docks.registration.ssh_settings
     ssh.connection
+    docks.errand
     docks.connection.master
     docks.connection.forwards  docks.connection.tunnel
     docks.connection.follower
     docks.connection.keeper
-    docks.listing.mooring  docks.errand  docks.registration.host_keys  docks.sync.link
+    docks.listing.mooring  docks.registration.host_keys  docks.sync.link
     docks.sync.transport
     docks.sync.exchange
     docks.sync.down  docks.sync.up

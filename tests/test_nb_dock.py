@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes import fake_session
 from processes import processes_with, wait_until
+from projects import Projects
 
+from dockerutils.docks.dock import Dock
 from dockerutils.docks.notebook.api import last_use
 from dockerutils.docks.notebook.browser import opener, opening, redirect
 from dockerutils.docks.notebook.jupyter import (
@@ -25,9 +28,12 @@ from dockerutils.docks.notebook.jupyter import (
     starting,
     stopping,
 )
-from dockerutils.docks.notebook.serving import spec
-from dockerutils.docks.notebook.watch import leaf, watch_of, watching
+from dockerutils.docks.notebook.serving import Notebook, check_port, spec
+from dockerutils.docks.notebook.watch import Watch, leaf, watch_of, watching
 from dockerutils.docks.places import Berth
+from dockerutils.errors import DockerutilsError, UsageError
+from dockerutils.nb_dock import same_port
+from dockerutils.runner import Answer
 
 SAID = {"port": 8889, "token": "c0ffee", "base_url": "/", "root_dir": "/home/ubuntu"}
 # A Jupyter that says of itself what a real one does, and tells how it was started.
@@ -228,6 +234,72 @@ def test_none_is_none() -> None:
 )
 def test_jupyters_own_status_is_read_if_it_can_be(content: bytes, expected: str | None) -> None:
     assert expected == last_use(content)
+
+
+# Through the tunnel --------------------------------------------------------------------------
+
+
+class Obeyed(dict[str, Answer]):
+    """What ssh answers to any order; the orders are kept."""
+
+    def __init__(self, status: int = 0) -> None:
+        super().__init__()
+        self.status = status
+
+    def __missing__(self, line: str) -> Answer:
+        self[line] = Answer(self.status, "", "")
+        return self[line]
+
+    def ports(self) -> list[int]:
+        """Give the ports of this machine that were to be forwarded."""
+        return [int(line.split("127.0.0.1:")[1].split(":")[0]) for line in self]
+
+
+def notebook(projects: Projects, folder: Path, ssh: Obeyed) -> Notebook:
+    session, runner = fake_session(projects.images("app"))
+    runner.answers = ssh
+    return Notebook(session, Dock("lab", "10.1.2.3"), Berth(folder, "lab"))
+
+
+@pytest.mark.parametrize("port", [-1, 80, 1023, 65536])
+def test_only_ports_that_anybody_may_have_are_asked_for(port: int) -> None:
+    with pytest.raises(UsageError, match=f"{port} is no port"):
+        check_port(port)
+
+
+def test_there_is_no_port_above_the_highest(projects: Projects, tmp_path: Path) -> None:
+    ssh = Obeyed(255)
+    with pytest.raises(DockerutilsError, match="no port from 65530 on could be had here"):
+        notebook(projects, tmp_path, ssh).reach(Server(65530, "c0ffee"))
+
+    assert {*ssh.ports()} <= {*range(65530, 65536)}
+
+
+def test_a_dock_has_no_low_port_taken_here(projects: Projects, tmp_path: Path) -> None:
+    ssh = Obeyed()
+    port = notebook(projects, tmp_path, ssh).reach(Server(80, "c0ffee"))
+
+    assert [port] == ssh.ports()
+    assert port >= 1024
+
+
+def test_the_token_goes_nowhere_but_through_our_connection(
+    projects: Projects, tmp_path: Path
+) -> None:
+    """Whatever connects fails the test: somebody else may have the port."""
+    ssh = Obeyed(255)
+
+    assert notebook(projects, tmp_path, ssh).last_use(Server(8888, "c0ffee"), 8888) is None
+    assert [8888] == ssh.ports()
+
+
+def test_a_port_that_somebody_else_got_is_not_jupyters_any_more(
+    projects: Projects, tmp_path: Path
+) -> None:
+    lab, watch = notebook(projects, tmp_path, Obeyed(255)), Watch(1, "1", 8890)
+
+    with pytest.raises(DockerutilsError, match="port 8890 of this machine, which was Jupyter's"):
+        same_port(lab, Server(8888, "c0ffee", found=True), watch)
 
 
 # The browser --------------------------------------------------------------------------------

@@ -384,6 +384,60 @@ def test_a_signal_ends_a_process_that_is_fed(runner: ShellRunner) -> None:
     assert 130 == caught.value.status
 
 
+# Bounds -------------------------------------------------------------------------------------
+
+
+def test_an_answer_without_an_end_is_not_kept(
+    runner: ShellRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dockerutils.runner.MOST", 2**20)
+    asked = runner.read(Command(("yes",)))
+    with runner.side_by_side() as crew:
+        written = crew.write(Command(("yes",)), ())
+
+    for answer in (asked, written):
+        assert (137, 2**20) == (answer.status, len(answer.output))
+        assert answer.errors.startswith("it was ended: its answer has more than ")
+
+
+def test_of_many_complaints_the_last_are_kept(runner: ShellRunner) -> None:
+    script = "head -c 5000000 /dev/zero >&2; echo last >&2"
+    with runner.side_by_side() as crew:
+        answers = [runner.read(shell(script)), crew.write(shell(script), ())]
+
+    for answer in answers:
+        assert (2**20, True) == (len(answer.errors), answer.errors.endswith("last\n"))
+
+
+def test_a_line_without_an_end_comes_in_parts(runner: ShellRunner) -> None:
+    lines: list[str] = []
+    with runner.side_by_side() as crew:
+        crew.follow(shell("head -c 1000000 /dev/zero; echo"), lines.append)
+
+    assert (1000001, 2**16) == (len("".join(lines)), max(map(len, lines)))
+
+
+def test_lines_of_an_answer_come_one_by_one_and_long_ones_in_parts(runner: ShellRunner) -> None:
+    script = "read x; printf 'a\\r\\nb\\n\\n\\377'; head -c 200000 /dev/zero; printf '\\nend'"
+    with runner.side_by_side() as crew, crew.converse(shell(script)) as dialogue:
+        dialogue.tell("go\n")
+        lines = list(iter(dialogue.line, ""))
+        again = dialogue.line()
+
+    assert ["a\n", "b\n", "\n", "end"] == [*lines[:3], lines[-1]]
+    assert "\ufffd" + "\0" * 200000 + "\n" == "".join(lines[3:-1])
+    assert "" == again
+
+
+def test_who_says_nothing_is_not_waited_for_for_ever(runner: ShellRunner) -> None:
+    script = "printf begun; read x; echo; exec sleep 600"
+    with runner.side_by_side() as crew, crew.converse(shell(script)) as dialogue:
+        with pytest.raises(TimeoutError):
+            dialogue.line(0.05)
+        dialogue.tell("go\n")
+        assert "begun\n" == dialogue.line(30)
+
+
 def test_a_question_is_fed(runner: ShellRunner) -> None:
     assert "who?\n" == runner.read(Command(("cat",), stdin=Stdin("who?\n", "echo who"))).output
 

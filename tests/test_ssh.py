@@ -6,12 +6,15 @@ import os
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from dockerutils.docks.places import runtime_folder
 from dockerutils.errors import EngineError, UsageError
-from dockerutils.ssh.command import check_identity, master, parse_address, session, typed
-from dockerutils.ssh.connection import LONGEST, refused, sockets
+from dockerutils.pipes import Dialogue
+from dockerutils.ssh.command import Address, check_identity, master, parse_address, session, typed
+from dockerutils.ssh.connection import LONGEST, Connection, Unreachable, refused, sockets
 from dockerutils.ssh.host import familiar, parse_facts
 
 DIGEST = "sha256:" + "1" * 64
@@ -67,6 +70,13 @@ def test_a_session_uses_the_connection_that_is_there_or_fails() -> None:
     assert ["--", "gpu-box", "sh -c 'echo '\"'\"'a b'\"'\"''"] == words[-3:]
 
 
+def test_a_session_on_a_dock_sends_no_variables_of_the_configuration() -> None:
+    dock = replace(parse_address("gpu-box"), checked=True)
+
+    assert ["ssh", "-F", "none"] == words_of(session(dock, Path("/s"), "true"))[:3]
+    assert "-F" not in words_of(session(parse_address("gpu-box"), Path("/s"), "true"))
+
+
 def test_a_session_needs_no_jump_which_would_not_go_with_its_proxy_command() -> None:
     words = words_of(session(replace(parse_address("gpu-box"), jump="gate"), Path("/s"), "true"))
 
@@ -110,6 +120,18 @@ def test_what_ssh_says_becomes_a_sentence(said: str, message: str, hint: str) ->
     assert hint in error.hint
 
 
+@pytest.mark.parametrize(
+    ("more", "known"),
+    [("", "'[h]:2222'"), ("Host key for 10.1.2.3 has changed and you have", "10.1.2.3")],
+)
+def test_a_dock_with_another_key_is_told_what_to_remove(more: str, known: str) -> None:
+    address = Address("gpu", "al@h", "2222", checked=True)
+    error = refused(address, f"REMOTE HOST IDENTIFICATION HAS CHANGED\n{more}\n")
+
+    assert f"`ssh-keygen -R {known}`, and register" in error.hint
+    assert "`register-dock`" in refused(address, "Host key verification failed.").hint
+
+
 def test_sockets_lie_in_a_private_folder_with_a_short_path(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 100)
     long.mkdir()
@@ -118,6 +140,48 @@ def test_sockets_lie_in_a_private_folder_with_a_short_path(tmp_path: Path) -> No
             assert stat.S_IRWXU == stat.S_IMODE(folder.stat().st_mode)
             assert LONGEST > len(os.fsencode(folder)) or runtime == str(tmp_path)
         assert not folder.exists()
+
+
+def test_letters_that_ssh_would_expand_are_in_no_path(tmp_path: Path) -> None:
+    for name in ("a b", "50%h", "$x", "a:b"):
+        odd = tmp_path / name
+        odd.mkdir(mode=0o700)
+        environ = {"XDG_RUNTIME_DIR": str(odd)}
+        with sockets(environ) as folder:
+            assert not str(folder).startswith(str(odd))
+        assert not str(runtime_folder(environ)).startswith(str(odd))
+
+
+class Speechless:
+    """Says nothing, and after some lines lets us in."""
+
+    def __init__(self, socket: Path, lets_in_after: int) -> None:
+        self.socket, self.left = socket, lets_in_after
+        self.asked = 0
+
+    def tell(self, text: str) -> None:
+        del text
+
+    def line(self, patience: float | None = None) -> str:
+        self.asked += 1
+        if self.asked == self.left:
+            self.socket.touch()
+        raise TimeoutError(patience)
+
+
+@pytest.mark.parametrize(
+    ("asks", "lets_in_after", "expected"),
+    [(True, 50, 51), (False, 2, 3), (False, 50, 4)],
+)
+def test_who_lets_us_in_and_says_nothing_is_given_up(
+    tmp_path: Path, asks: bool, lets_in_after: int, expected: int
+) -> None:
+    silent = Speechless(tmp_path / "s", lets_in_after)
+    connection = Connection(parse_address("h"), silent.socket, cast(Dialogue, silent), asks)
+    with pytest.raises(Unreachable, match=r"^h says nothing\.$"):
+        connection.ask(":")
+
+    assert expected == silent.asked
 
 
 ANSWER = f"""docker sudo -n /opt/docker

@@ -10,7 +10,7 @@ import pytest
 from fakes import RecordingRunner, fake_session, said
 from projects import Projects
 
-from dockerutils.docks.connection.presence import users
+from dockerutils.docks.connection.presence import note_route, users
 from dockerutils.docks.dock import Dock
 from dockerutils.docks.options import SshOptions
 from dockerutils.docks.places import Berth
@@ -88,6 +88,7 @@ def test_the_connection_that_is_there_is_used_and_kept(
     (runtime / "dockerutils").mkdir(mode=0o700)
     berth = Berth(runtime / "dockerutils", "gpu-box")
     berth.control.touch()
+    note_route(berth, DOCK)
 
     ssh_dock(session[0], "gpu-box", (), NONE)
     ssh_dock(session[0], "gpu-box", (), SshOptions("-v"))
@@ -96,6 +97,18 @@ def test_the_connection_that_is_there_is_used_and_kept(
     assert f"-o ControlMaster=no -o ControlPath={berth.control} -T" in own
     assert "-o ControlPath=none -T -v" in apart
     assert () == users(berth)
+
+
+def test_a_connection_to_where_the_dock_was_before_is_not_used(
+    session: tuple[Session, RecordingRunner], runtime: Path
+) -> None:
+    (runtime / "dockerutils").mkdir(mode=0o700)
+    berth = Berth(runtime / "dockerutils", "gpu-box")
+    berth.control.touch()
+    note_route(berth, Dock("gpu-box", "10.9.9.9", "carol"))
+    ssh_dock(session[0], "gpu-box", (), NONE)
+
+    assert [f"{PLAIN} -T -- carol@10.1.2.3"] == session[1].lines
 
 
 def test_without_a_connection_ssh_makes_its_own(session: tuple[Session, RecordingRunner]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import shlex
 import struct
+import subprocess
 import termios
 
 import pytest
@@ -114,3 +116,35 @@ def test_the_width_is_that_of_the_terminal_that_is_drawn_on() -> None:
 
         assert b"123456\r\n" == os.read(main, 100)
     os.close(main)
+
+
+def test_what_is_said_steers_no_terminal() -> None:
+    terminal = Terminal(Tty(), io.StringIO())
+    odd = "a\x1b]0;x\x07\tb\x9b"
+    terminal.note(odd)
+    terminal.warn(odd)
+    terminal.error("x", odd, odd)
+    terminal.data(odd)
+
+    shown = "a\\x1b]0;x\\x07\tb\\x9b"
+    said = f"# {shown}\n# warning: {shown}\nx: {shown}\n  {shown}\n"
+    assert (f"{shown}\n", said) == written(terminal)
+
+
+def test_data_that_is_piped_and_the_lines_of_programs_stay_as_they_are() -> None:
+    terminal = Terminal(io.StringIO(), Tty())
+    terminal.data("\x1b")
+    terminal.line("\x1b")
+
+    assert ("\x1b\n", "\x1b") == written(terminal)
+
+
+def test_a_printed_command_steers_no_terminal_and_can_be_pasted() -> None:
+    terminal = Terminal(io.StringIO(), io.StringIO())
+    text = "it's \x1b[2J\x07f\x9b\tend\n"
+    terminal.command(shlex.join(["printf", "%s", text]))
+    line = written(terminal)[1]
+
+    assert {"\n", "\t"} >= {one for one in line if not one.isprintable()}
+    pasted = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert text == pasted.stdout

@@ -15,7 +15,8 @@ from dockerutils.docks.dock import ENGINE_SOCKET, MONIKER, Dock
 HOST = re.compile(r"[^-\s'\"`$\\;&<>|(){}/@,][^\s'\"`$\\;&<>|(){}/@,]*")
 USER = re.compile(r"[^-\s'\"`$\\;&<>|(){}/@:,][^\s'\"`$\\;&<>|(){}/@:,]*")
 JUMP = re.compile(r"[^-\s'\"`$\\;&<>|(){}][^\s'\"`$\\;&<>|(){}]*")
-SOCKET = re.compile(r"/[^:]*")
+# ssh expands `%` and `${…}` in the paths that it forwards, and a colon ends one there.
+SOCKET = re.compile(r"/[A-Za-z0-9_/.+@-]+")
 FOLDER = re.compile(r"/.*")
 PORTS = 65535
 KEYS = tuple(one.name for one in fields(Dock) if one.name not in {"name", "more"})
@@ -54,7 +55,7 @@ def flaw_of(dock: Dock) -> str:
         "address": (HOST, "no host"),
         "user": (USER, "no user name"),
         "jump": (JUMP, "no list of hosts"),
-        "socket": (SOCKET, "no path of a socket"),
+        "socket": (SOCKET, "no path of a socket that ssh could forward"),
         "workspace": (FOLDER, "no absolute path"),
     }
     for key, text in texts.items():

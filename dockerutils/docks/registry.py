@@ -36,12 +36,15 @@ class UnknownDock(DockerutilsError):
 class Docks:
     """The docks there are, sorted by name, and what could not be read of their files.
 
-    `old` has the names of those that only an old file describes.
+    `old` has the names of those that only an old file describes, `passed` those of the entries of
+    docks.toml that describe none, `unread` says why docks.toml cannot be read at all.
     """
 
     docks: tuple[Dock, ...]
     warnings: tuple[str, ...] = ()
     old: frozenset[str] = frozenset()
+    passed: frozenset[str] = frozenset()
+    unread: ConfigError | None = None
 
     @property
     def own(self) -> tuple[Dock, ...]:
@@ -49,11 +52,20 @@ class Docks:
         return tuple(dock for dock in self.docks if dock.name not in self.old)
 
     def find(self, name: str) -> Dock:
-        """Give the dock of a moniker, else of an address; raise `UnknownDock`."""
+        """Give the dock of a moniker, else of an address; raise `UnknownDock`.
+
+        Raises `ConfigError` where it may be in a docks.toml that cannot be read.
+        """
+        self.check(name)
         dock = self.meant(name)
         if dock is None:
             raise self._unknown(name)
         return dock
+
+    def check(self, name: str = "") -> None:
+        """Raise why docks.toml cannot be read, unless the dock of a name is known all the same."""
+        if self.unread and not (name and self.meant(name)):
+            raise self.unread
 
     def meant(self, name: str) -> Dock | None:
         """Give the dock of a moniker, else of an address, None where there is none.
@@ -75,8 +87,11 @@ class Docks:
 
         hint = "Register it with `register-dock HOST [MONIKER]`."
         names = [dock.name for dock in self.docks]
-        if close := get_close_matches(name, names, 1):
-            hint = f"Did you mean {close[0]}? If not, register it: `register-dock HOST [MONIKER]`."
+        meant = {dock.address: f"{dock.address} ({dock})" for dock in self.docks}
+        meant |= {name: name for name in names}
+        if close := get_close_matches(name, meant, 1):
+            hint = "If not, register it: `register-dock HOST [MONIKER]`."
+            hint = f"Did you mean {meant[close[0]]}? {hint}"
         elif names:
             hint = f"There is {', '.join(names[:MOST_NAMED])}. {hint}"
         return UnknownDock(f"there is no dock {plain(name, 80)}.", hint)
@@ -85,14 +100,19 @@ class Docks:
 def read_docks(environ: Mapping[str, str], home: str) -> Docks:
     """Read all docks. What cannot be read is left out, and a warning says so."""
     own: list[Dock] = []
+    passed: dict[str, str] = {}
     warnings: list[str] = []
+    unread = None
     path = docks_file(environ, home)
     try:
         content = read_content(path)
-        own, warnings = own_docks(content, path)
-        seconds(content, path)
+        own, passed = own_docks(content, path)
+        warnings += passed.values()
     except ConfigError as error:
+        content, unread = {}, error
         warnings.append(error.message)
+    with complained(warnings):
+        seconds(content, path)
     old, complaints = read_seed_files(home)
     docks = {dock.name: dock for dock in own}
     addresses = {dock.address for dock in own}
@@ -102,19 +122,39 @@ def read_docks(environ: Mapping[str, str], home: str) -> Docks:
         if dock.address not in addresses:
             docks.setdefault(name, replace(dock, name=name))
     ordered = tuple(docks[name] for name in sorted(docks))
-    return Docks(ordered, (*warnings, *complaints), frozenset(docks).difference(map(str, own)))
+    only_old = frozenset(docks).difference(map(str, own))
+    return Docks(ordered, (*warnings, *complaints), only_old, frozenset(passed), unread)
 
 
-def own_docks(content: Mapping[str, object], path: Path) -> tuple[list[Dock], list[str]]:
-    """Give the docks of docks.toml, and what is wrong with the others."""
+@contextlib.contextmanager
+def complained(warnings: list[str]) -> Iterator[None]:
+    """Make a warning of what is wrong with the settings."""
+    try:
+        yield
+    except ConfigError as error:
+        warnings.append(error.message)
+
+
+def own_docks(content: Mapping[str, object], path: Path) -> tuple[list[Dock], dict[str, str]]:
+    """Give the docks of docks.toml, and by its name what is wrong with each other entry."""
     docks: list[Dock] = []
-    warnings: list[str] = []
+    passed: dict[str, str] = {}
     for name, table in tables_of(content, path).items():
         try:
             docks.append(read_entry(name, table))
         except ValueError as error:
-            warnings.append(f"{path}: the dock {plain(name)} is passed over: {plain(str(error))}.")
-    return docks, warnings
+            reason = f"{path}: the dock {plain(name)} is passed over: {plain(str(error))}."
+            passed[name] = f"{reason} {remedy_for(name)}"
+    return docks, passed
+
+
+def remedy_for(name: str) -> str:
+    """Tell what to do about an entry that describes no dock."""
+    from shlex import quote  # noqa: PLC0415  # only a mistake needs it
+
+    if plain(name) != name or name.startswith("-"):
+        return "Correct it there."
+    return f"Correct it there, or remove it: `unregister-dock {quote(name)}`."
 
 
 def tables_of(content: Mapping[str, object], path: Path) -> Mapping[str, object]:
@@ -145,19 +185,21 @@ def read_content(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path} is no valid TOML: {reason}.", "Correct it there.") from error
 
 
-def write_docks(environ: Mapping[str, str], home: str, docks: Iterable[Dock]) -> None:
+def write_docks(
+    environ: Mapping[str, str], home: str, docks: Iterable[Dock], removed: str = ""
+) -> None:
     """Put our docks into docks.toml; what else stands there, and cannot be read as one, stays.
 
-    Raises `ConfigError` where the file that is there is no valid TOML, `DockerutilsError` where it
-    cannot be written.
+    An entry of the name `removed` does not. Raises `ConfigError` where the file that is there is no
+    valid TOML, `DockerutilsError` where it cannot be written.
     """
     from dockerutils.config.migrate import literal, quoted_key  # noqa: PLC0415  # quick to read
     from dockerutils.files import replace_file  # noqa: PLC0415
 
     path = docks_file(environ, home)
     content = read_content(path)
-    readable = {dock.name for dock in own_docks(content, path)[0]}
-    tables = {name: one for name, one in tables_of(content, path).items() if name not in readable}
+    away = {removed, *(dock.name for dock in own_docks(content, path)[0])}
+    tables = {name: one for name, one in tables_of(content, path).items() if name not in away}
     tables |= {dock.name: entry_of(dock) for dock in docks}
     lines = [f"{quoted_key(key)} = {literal(content[key])}" for key in content if key != TABLE]
     for name, table in sorted(tables.items()):
@@ -180,7 +222,7 @@ def alone(environ: Mapping[str, str], home: str) -> Iterator[None]:
 
     folder = docks_file(environ, home).parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise DockerutilsError(

@@ -28,7 +28,9 @@ def read_seed_files(home: str) -> tuple[list[Dock], list[str]]:
             docks.append(read_seed_file(path))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            warnings.append(f"{plain(str(path))} is passed over: {reason}.")
+            warnings.append(
+                f"{plain(str(path))} is passed over: {reason}. Correct it, or remove it."
+            )
     return docks, warnings
 
 

@@ -79,7 +79,7 @@ def test_only_the_user_can_reach_the_sockets(h1: Mooring) -> None:
     h1.open()
     h1.wait_for(CONNECTED)
     modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in h1.berth.folder.iterdir()}
-    names = ("ctl", "json", "lock", "log", "sock")
+    names = ("ctl", "json", "lock", "log", "route", "sock")
 
     assert {**{f"h1.{name}": 0o600 for name in names}, "h1.users": 0o700} == modes
     assert 0o700 == stat.S_IMODE(h1.berth.folder.stat().st_mode)
@@ -143,6 +143,30 @@ def test_two_terminals_that_dock_at_once_share_one_connection(h1: Mooring) -> No
     assert 1 == len(masters(h1))
     assert 1 == len([one for one in processes_with("_keeper") if "h1" in one])
     assert 0 == h1.docker("ps").returncode
+
+
+def test_a_changed_entry_has_a_new_connection_made(h1: Mooring) -> None:
+    h1.open()
+    before = (h1.master.process(), h1.keeper)
+    text = h1.yard.list_of_docks.read_text()
+    h1.yard.list_of_docks.write_text(text.replace('user = "ubuntu"', 'user = "root"'))
+    changed = read_docks(h1.environ, str(h1.yard.home)).find("h1")
+    with pytest.raises(Refused, match="does not let you in"):
+        open_tunnel(changed, h1.runner, h1.environ, asks=False)
+    assert "root" == changed.user
+    for process in before:
+        h1.wait_for_end(process)
+
+    h1.yard.list_of_docks.write_text(text)
+    h1.open()
+    assert 0 == h1.docker("ps").returncode
+
+
+def test_a_lock_that_a_crash_left_is_in_nobodys_way(h1: Mooring) -> None:
+    h1.berth.lock.write_text("123456789 1\n" * 9)
+    h1.open()
+
+    assert h1.keeper
 
 
 def test_two_docks_at_once_are_two_connections(h1: Mooring) -> None:

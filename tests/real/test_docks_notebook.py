@@ -8,9 +8,12 @@ import shutil
 import signal
 import socket
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +23,9 @@ from dockyards import Dockyard
 from own_engines import missing
 from pages import Browser
 from processes import read_up_to, started, wait_until, words_of_processes
+
+from dockerutils.docks.notebook.api import heard, lives
+from dockerutils.docks.notebook.jupyter import Server
 
 pytestmark = pytest.mark.real
 
@@ -202,6 +208,68 @@ def test_why_jupyter_does_not_start_is_told(yard: Dockyard, host: DockHost) -> N
     assert "there is no Jupyter on lab" in missing.err
     assert "" == host.inside("sh", "-c", f"ls {OWN} 2>/dev/null", check=False)
     assert [] == jupyters(host)
+
+
+class Stranger:
+    """Somebody who listens on a port of this machine, and answers with these pieces."""
+
+    def __init__(self, pieces: Iterable[bytes], pause: float = 0) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.heard, self.left = b"", list(pieces)
+        self.thread = threading.Thread(target=self.answer, args=(pause,), daemon=True)
+        self.thread.start()
+
+    def answer(self, pause: float) -> None:
+        """Answer one question, up to the end or until nobody listens any more."""
+        client = self.listener.accept()[0]
+        with client, self.listener, suppress(OSError):
+            self.heard = client.recv(4096)
+            while self.left:
+                client.sendall(self.left.pop(0))
+                time.sleep(pause)
+
+
+LAB_SERVER = Server(8888, "c0ffee", locked=True)
+YES, NO = b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 403 Forbidden\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "alive"),
+    [
+        (YES + b'{"version": "2.14"}', True),
+        (NO, True),
+        (YES + b"[]", False),
+        (b"HTTP/1.1 302 Found\r\n\r\n", False),
+        (b"", False),
+        (b"200 200", False),
+    ],
+)
+def test_whether_jupyter_lives_is_asked_without_its_token(answer: bytes, alive: bool) -> None:
+    stranger = Stranger([answer])
+
+    assert alive == lives(LAB_SERVER, stranger.port)
+    stranger.thread.join()
+    assert stranger.heard.startswith(b"GET /api HTTP/1.0\r\n")
+    assert b"c0ffee" not in stranger.heard
+
+
+def test_an_answer_that_never_ends_is_not_waited_for() -> None:
+    pieces = [YES, *([b" "] * 600)]  # 30 seconds
+    stranger = Stranger(pieces, 0.05)
+
+    assert heard(LAB_SERVER, stranger.port, 0.3) is None
+    stranger.thread.join()
+    assert len(stranger.left) > 300
+    assert b"Authorization: token c0ffee\r\n" in stranger.heard
+
+
+def test_an_answer_without_end_is_cut() -> None:
+    stranger = Stranger([YES, *([b" " * 1000] * 10_000)])
+
+    assert heard(LAB_SERVER, stranger.port) is None
+    stranger.thread.join()
+    assert stranger.left
 
 
 def test_jupyter_ends_with_the_dock_that_is_unregistered(yard: Dockyard, host: DockHost) -> None:

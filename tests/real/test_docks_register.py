@@ -146,6 +146,14 @@ def test_a_key_is_accepted_unseen_if_that_is_said(yard: Dockyard, host: DockHost
     assert host.public in yard.fabric.known.read_text()
 
 
+def test_a_folder_with_signs_of_its_own_does_not_hinder(yard: Dockyard, host: DockHost) -> None:
+    folder = yard.home / "a b%h"
+    folder.mkdir()
+    done = register(yard, host.address, "gpu", "--accept-new", TMPDIR=str(folder))
+
+    assert (0, True, []) == (done.status, registered(yard, host), list(folder.iterdir())), done.err
+
+
 @pytest.mark.parametrize("answer", ["y", "n", "\x03"])
 def test_a_key_is_asked_about_on_a_terminal(
     yard: Dockyard, host: DockHost, terminals: Terminals, answer: str

@@ -184,7 +184,7 @@ def test_an_unknown_dock_leaves_the_shell_where_it_is(
     [
         ("--bogus h1", "dock has no option --bogus."),
         ("h1 h2", "a terminal is docked to one dock."),
-        ("--direct --no-ports h1", "--direct and --no-ports exclude each other."),
+        ("--direct --all-ports h1", "--all-ports and --direct exclude each other."),
         ("--direct hidden", "hidden has a jump host, which DOCKER_HOST=ssh://… cannot say."),
     ],
 )
@@ -594,6 +594,17 @@ def test_words_are_completed(opening: Opening, tmp_path: Path, shell: str) -> No
         prompt.child.send("\x15")  # Ctrl-U: the line is empty again
 
 
+def test_zsh_completes_files_as_ever_where_we_offer_nothing(
+    opening: Opening, tmp_path: Path
+) -> None:
+    (tmp_path / "here" / "papers").mkdir()
+    prompt = opening("zsh", COMPLETING["zsh"] + INIT["zsh"], TERM="xterm")
+
+    prompt.child.send("ssh-dock h1 -- ls pap\t")
+    prompt.child.expect_exact("ers")
+    assert "no matches found" not in (prompt.child.before or "")
+
+
 # Without a terminal, and other ways to start the scripts ---------------------------------------
 
 
@@ -644,7 +655,34 @@ def test_commands_that_are_run_say_so_too(quay: Quay) -> None:
     assert 2 == run_in("sh", quay, "dock h1").status
     done = run_in("sh", quay, "castoff")
 
-    assert (2, "castoff: this terminal is not docked.\n") == (done.status, done.err)
+    assert 1 == done.status
+    assert done.err.startswith("castoff: this terminal is not docked.\n  To dock it, type: source")
+
+
+@pytest.mark.parametrize("shell", [*SHELLS, "dash"])
+def test_castoff_has_one_status_where_nothing_is_docked(quay: Quay, shell: str) -> None:
+    script = Path(sys.executable).parent / "castoff"
+    statuses = {run_in("sh", quay, f"{shell} {script}").status}
+    if shell in SHELLS:
+        statuses.add(run_in(shell, quay, SOURCED[shell].format("castoff")).status)
+
+    assert {1} == statuses
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_castoff_works_in_a_shell_that_does_not_know_it(quay: Quay, shell: str) -> None:
+    line = SOURCED[shell].format("castoff")
+    done = run_in(shell, quay, line, DOCK_MONIKER="h1", DOCKER_IP="10.0.0.1", _DOCK_RESTORE="e30=")
+
+    assert (0, "", "# no longer docked to h1\n") == (done.status, done.out, done.err)
+
+
+@pytest.mark.parametrize("shell", POSIX)
+def test_castoff_does_not_take_the_shells_own_words(quay: Quay, shell: str) -> None:
+    line = 'set -- x y; source castoff; echo "$?:$*"'
+    done = run_in(shell, quay, line, DOCK_MONIKER="h1", _DOCK_RESTORE="e30=")
+
+    assert "0:x y\n" == done.out, done.err
 
 
 def test_dash_is_told_and_goes_on(quay: Quay) -> None:

@@ -16,7 +16,7 @@ from dockerutils.docks.dock import Dock
 from dockerutils.docks.errand import LATE, Errand, send_errand
 from dockerutils.docks.listing.survey import silence
 from dockerutils.docks.notebook import jupyter
-from dockerutils.docks.notebook.api import HERE, heard
+from dockerutils.docks.notebook.api import HERE, heard, lives
 from dockerutils.docks.notebook.jupyter import NoJupyter, Server
 from dockerutils.docks.notebook.watch import watching
 from dockerutils.docks.places import Berth
@@ -29,6 +29,7 @@ from dockerutils.ssh.connection import Unreachable
 QUICK = 15.0  # seconds that a dock has to tell of its Jupyter, or to end it
 SLOW = 90.0  # seconds that Jupyter has to start
 PORTS = 100  # ports here that are tried
+LOWEST, HIGHEST = 1024, 65535  # of those
 TICK = 3.0  # seconds between two looks at it
 PAUSE = 0.2
 GONE, FORGOTTEN = "gone", "forgotten"
@@ -106,13 +107,27 @@ class Notebook:
         Raises `DockerutilsError` where there is none.
         """
         check_port(wanted)
-        first = wanted or server.port
-        for port in range(first, first + (1 if wanted else PORTS)):
-            if is_free(port) and self.master().forward(spec(port, server)):
+        first = wanted or max(server.port, LOWEST)
+        for port in range(first, min(first + (1 if wanted else PORTS), HIGHEST + 1)):
+            if is_free(port) and self.holds(server, port):
                 return port
         raise DockerutilsError(
             f"no port from {first} on could be had here.", "Name another one with --port."
         )
+
+    def holds(self, server: Server, port: int) -> bool:
+        """Tell whether a port of this machine is our connection's, and leads to it.
+
+        ssh forwards it once more if it has to, and says that it cannot where others have the port.
+        """
+        return self.master().forward(spec(port, server))
+
+    def last_use(self, server: Server, port: int) -> str | None:
+        """Give when it was used last, None where it does not answer well.
+
+        Its token goes through a port that is ours at that moment, else to whoever listens there.
+        """
+        return heard(server, port) if self.holds(server, port) else None
 
     def wait_until_ready(self, server: Server, port: int, crew: Crew) -> str:
         """Wait until it answers; give when it was used last. Raises `NoJupyter`."""
@@ -120,7 +135,8 @@ class Notebook:
 
         def ready() -> bool:
             crew.check()
-            answers.extend(one for one in [heard(server, port)] if one is not None)
+            said = self.last_use(server, port) if lives(server, port) else None
+            answers.extend(() if said is None else (said,))
             return bool(answers)
 
         if not wait_until(ready, SLOW, PAUSE):
@@ -148,7 +164,7 @@ class Notebook:
         while True:
             time.sleep(TICK)
             crew.check()
-            if heard(server, port) is None:
+            if not lives(server, port):
                 before, lost = lost, self._mend(server, port, crew)
                 if lost in (GONE, FORGOTTEN):
                     return lost
@@ -173,13 +189,12 @@ class Notebook:
             raise
         except DockerutilsError as error:
             return error.message
-        done = self.master().forward(spec(port, server))
-        return "" if done else f"port {port} of this machine is taken."
+        return "" if self.holds(server, port) else f"port {port} of this machine is taken."
 
 
 def check_port(wanted: int) -> None:
     """Raise `UsageError` for a port that cannot be had here; 0 is none."""
-    if not 0 <= wanted < 1 << 16:
+    if wanted and not LOWEST <= wanted <= HIGHEST:
         raise UsageError(f"{wanted} is no port.", "Name one from 1024 to 65535.")
     if wanted and not is_free(wanted):
         raise UsageError(

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ ALGORITHMS = (
     "rsa-sha2-512,rsa-sha2-256",
 )
 NOWHERE = ("", "none", "/dev/null")
+NEXT = re.compile(r" (?=[/~])")  # `ssh -G` does not mark where a path ends that has spaces
 WHERE = "`ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` shows it there"
 
 
@@ -98,7 +100,11 @@ class Introduction:
         if not jump or UNVERIFIED not in error.said:
             return error
         message = f"the host key of {jump}, on the way to {self.address}, is not known here."
-        return Unreachable(message, error.hint)
+        line = shlex.join(("ssh", *self.address.options, self.address.host))
+        return Unreachable(
+            message,
+            f"Connect once with `{line}`, compare the fingerprint that it shows, and accept it.",
+        )
 
     def _expected(self) -> HostKey:
         """Give the key of the host that has the fingerprint that was given."""
@@ -175,13 +181,18 @@ def introduction(address: Address, file: Path, algorithms: str = "") -> Command:
         "ControlPath=none",
         "PermitLocalCommand=no",
         "StrictHostKeyChecking=accept-new",
-        f"UserKnownHostsFile={file}",
+        f"UserKnownHostsFile={quoted(file)}",
         "UpdateHostKeys=no",
         "PreferredAuthentications=none",
         *((f"HostKeyAlgorithms={algorithms}",) if algorithms else ()),
     )
     words = (word for option in options for word in ("-o", option))
     return Command(("ssh", "-T", *words, *address.options, "--", address.host, "true"))
+
+
+def quoted(file: Path) -> str:
+    """Give a path as ssh takes it in an option that may have several, with signs of its own."""
+    return '"' + str(file).replace("%", "%%") + '"'
 
 
 def host_key(lines: str) -> HostKey:
@@ -204,8 +215,8 @@ def fingerprint(key: str) -> str:
 
 def known_hosts(asks: Asks, address: Address) -> Path:
     """Give the file in which ssh notes the keys of hosts; raise where there is none."""
-    files = first_of(settings_of(asks, address), "userknownhostsfile").split()
-    file = files[0] if files else ""
+    files = first_of(settings_of(asks, address), "userknownhostsfile")
+    file = NEXT.split(files)[0]
     if file in NOWHERE:
         raise DockerutilsError(
             f"ssh does not note the key of {address}: its UserKnownHostsFile is {file or 'none'}.",

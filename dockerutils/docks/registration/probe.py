@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from dockerutils.docks.dock import ENGINE_SOCKET
+from dockerutils.docks.entries import SOCKET
 from dockerutils.docks.told import plain
 from dockerutils.ssh.connection import Connection
 from dockerutils.ssh.host import PLACES
@@ -97,12 +99,21 @@ class Findings:
     def lacks(self, name: str, user: str) -> Iterator[str]:
         """Give a sentence for each thing that is missing, with what to do about it."""
         programs = self.said.get("has", ())
-        lost = self._hindrance(name, user)
+        lost = self._oddity(name) or self._hindrance(name, user)
         if lost:
             yield lost
         for program, sentence in PROGRAMS.items():
             if program not in programs and not (program == "docker" and lost):
                 yield sentence.format(name)
+
+    def _oddity(self, name: str) -> str:
+        """Tell that its engine is where ssh cannot lead to; "" where it can."""
+        if not self.socket or SOCKET.fullmatch(self.socket):
+            return ""
+        return (
+            f"the socket of Docker on {name} cannot be used: {plain(self.socket, 80)}"
+            f" is no path for ssh. Have the engine listen at {ENGINE_SOCKET} as well."
+        )
 
     def _hindrance(self, name: str, user: str) -> str:
         """Tell why no engine answers this user; "" where one does, or nothing can ask it."""

@@ -10,10 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dockerutils.docks.connection.presence import answers, kept, register, unregister
+from dockerutils.docks.connection.presence import (
+    answers,
+    kept,
+    leads_to,
+    register,
+    unregister,
+)
 from dockerutils.docks.dock import Dock
 from dockerutils.docks.places import Berth, berth_of, key_of, runtime_folder
-from dockerutils.docks.shell.shells import dialect_of, our_words
+from dockerutils.docks.shell.shells import dialect_of, our_words, sourcing
 from dockerutils.docks.shell.variables import (
     MANAGED,
     MONIKER,
@@ -27,12 +33,21 @@ from dockerutils.docks.shell.variables import (
     pack,
     values_before,
 )
+from dockerutils.docks.told import plain
 from dockerutils.errors import DockerutilsError, UsageError
 from dockerutils.terminal import Terminal
 
+TYPE_CHECKING = False  # typing takes long to import
+if TYPE_CHECKING:
+    from dockerutils.runner import Asks, Starts
+
 NOTHING_BEFORE: Values = dict.fromkeys(MANAGED)
 PORTS = {"--all-ports": "all", "--no-ports": "none"}
+DIRECT = "--direct"
 HELP = ("-h", "--help")
+NOT_DOCKED = "this terminal is not docked."
+STRICT = ("true", "yes", "ask")  # of StrictHostKeyChecking, in the words of `ssh -G`
+LAX = {"false": "no"}
 USAGE = """\
 source dock NAME                in bash and zsh: docker commands of this terminal work on that dock
 source (command -s dock) NAME   in fish
@@ -79,14 +94,15 @@ def read_wish(words: Sequence[str]) -> Wish:
     if len(names) > 1 or "" in names:
         raise UsageError("a terminal is docked to one dock.", "Type `source dock NAME`.")
     for word in options:
-        if word not in (*PORTS, *HELP, "--direct"):
+        if word not in (*PORTS, *HELP, DIRECT):
             raise UsageError(f"dock has no option {word}.", "`source dock` alone tells all.")
-    if len(options) > 1:
-        raise UsageError(f"{' and '.join(options)} exclude each other.", "Give one of them.")
-    if not names or (options and options[0] in HELP):
+    if not names or {*HELP}.intersection(options):
         return Wish()
-    ports = PORTS.get(options[0], "own") if options else "own"
-    return Wish(names[0], options == ["--direct"], ports)
+    direct = DIRECT in options  # no ports answer then in any case
+    chosen = sorted({*options} - ({"--no-ports"} if direct else set()))
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} exclude each other.", "Give one of them.")
+    return Wish(names[0], direct, PORTS.get(chosen[0], "own") if chosen else "own")
 
 
 def dock(shell: Shell, words: Sequence[str], terminal: Terminal) -> str:
@@ -100,6 +116,7 @@ def dock(shell: Shell, words: Sequence[str], terminal: Terminal) -> str:
     dialect = dialect_of(shell.kind)
     wish = read_wish(words)
     known = read_docks(shell.environ, shell.home)
+    known.check(wish.name)
     for warning in known.warnings:
         terminal.warn(warning)
     if not wish.name:
@@ -119,9 +136,13 @@ def castoff(shell: Shell, words: Sequence[str], terminal: Terminal) -> str:
     if words:
         raise UsageError("castoff takes no arguments.", "Type castoff alone.")
     if not is_docked(shell.environ):
-        raise DockerutilsError("this terminal is not docked.")
+        raise DockerutilsError(
+            NOT_DOCKED, f"To dock it, type `{sourcing('dock', dialect.name)} NAME`."
+        )
     leave(shell)
     before = before_docking(shell.environ, terminal) if RESTORE in shell.environ else NOTHING_BEFORE
+    name = plain(shell.environ.get(MONIKER, ""))
+    terminal.note(f"no longer docked{f' to {name}' if name else ''}")
     return dialect.leaving(changes(shell.environ, {**before, RESTORE: None}))
 
 
@@ -138,6 +159,7 @@ def connect(dock: Dock, wish: Wish, shell: Shell, terminal: Terminal) -> str:
     """Have a connection to a dock, used by the shell; give its DOCKER_HOST."""
     if wish.direct:
         host = direct_host(dock)
+        check_strict(dock, starter(shell, terminal))
         leave(shell)
         return host
     berth = berth_of(dock, shell.environ)
@@ -146,7 +168,7 @@ def connect(dock: Dock, wish: Wish, shell: Shell, terminal: Terminal) -> str:
     with contextlib.ExitStack() as failing:
         if not again:
             failing.callback(unregister, berth, shell.pid)
-        if not (kept(berth) and answers(berth.engine)):
+        if not (kept(berth) and leads_to(berth, dock) and answers(berth.engine)):
             open_connection(dock, shell, terminal)
         failing.pop_all()
     if not again:
@@ -154,14 +176,39 @@ def connect(dock: Dock, wish: Wish, shell: Shell, terminal: Terminal) -> str:
     return f"unix://{berth.engine}"
 
 
+def check_strict(dock: Dock, asks: Asks) -> None:
+    """See that docker's own ssh, which nobody gives options, will take no key that is not known.
+
+    Raises `DockerutilsError` where the user's ssh_config lets it.
+    """
+    from dockerutils.docks.addresses import address_of  # noqa: PLC0415  # for --direct only
+    from dockerutils.docks.registration.ssh_settings import (  # noqa: PLC0415
+        first_of,
+        settings_of,
+    )
+
+    said = first_of(settings_of(asks, address_of(dock)), "stricthostkeychecking")
+    if said not in STRICT:
+        raise DockerutilsError(
+            f"your ssh_config lets ssh take host keys of {dock} that are not known"
+            f" (StrictHostKeyChecking {LAX.get(said, said)}), and so would docker's own ssh.",
+            "Write `StrictHostKeyChecking yes` there for this host, or leave out --direct.",
+        )
+
+
 def open_connection(dock: Dock, shell: Shell, terminal: Terminal) -> None:
     """Open the connection to a dock, which takes its time."""
     from dockerutils.docks.connection.tunnel import open_tunnel  # noqa: PLC0415  # not where it is open
-    from dockerutils.runner import ShellRunner  # noqa: PLC0415
 
     terminal.note(f"connecting to {dock.login}")
-    runner = ShellRunner(terminal, shell.environ, Path("/"))
-    open_tunnel(dock, runner, shell.environ, shell.asks)
+    open_tunnel(dock, starter(shell, terminal), shell.environ, shell.asks)
+
+
+def starter(shell: Shell, terminal: Terminal) -> Starts:
+    """Give what starts processes for a shell."""
+    from dockerutils.runner import ShellRunner  # noqa: PLC0415  # not where all is there
+
+    return ShellRunner(terminal, shell.environ, Path("/"))
 
 
 def leave(shell: Shell) -> None:
@@ -181,8 +228,11 @@ def tell_docks(docks: Sequence[Dock], environ: Mapping[str, str], terminal: Term
         terminal.line(f"{mark} {dock.name:<{width}}  {dock.login}\n")
     if not docks:
         terminal.line("There is no dock yet: `register-dock HOST MONIKER` makes one.\n")
-    elif here:
+    if here and here in {dock.name for dock in docks}:
         terminal.line("\n* this terminal is docked to it\n")
+    elif here:
+        gone = f"docked to {plain(here)}, which is no dock any more; castoff ends it"
+        terminal.line(f"\nThis terminal is {gone}.\n")
 
 
 ACTIONS = {"dock": dock, "castoff": castoff}

@@ -90,13 +90,17 @@ def starting(
 
 
 def stay(environ: Mapping[str, str]) -> None:
-    """Note that a shell uses the dock that the one above it is on; we are its child."""
+    """Note that a shell uses the dock that the one above it is on, if the connection to that is
+    kept; we are its child.
+    """
     if not environ.get("DOCK_MONIKER") or not environ.get("DOCKER_HOST", "").startswith("unix:"):
         return
-    from dockerutils.docks.connection.presence import register  # noqa: PLC0415
+    from dockerutils.docks.connection.presence import kept, register  # noqa: PLC0415
     from dockerutils.docks.places import Berth, key_of, runtime_folder  # noqa: PLC0415
 
-    register(Berth(runtime_folder(environ), key_of(environ["DOCK_MONIKER"])), os.getppid())
+    berth = Berth(runtime_folder(environ), key_of(environ["DOCK_MONIKER"]))
+    if kept(berth):
+        register(berth, os.getppid())
 
 
 def has_terminal() -> bool:

@@ -24,7 +24,7 @@ if (( ! ${{+functions[_dock_run]}} )); then
 fi
 """
 RETURNED = """
-if (( ! ${+functions[_dock_run]} )); then unset -f castoff; fi
+if (( ! ${+functions[_dock_run]} && ${+functions[castoff]} )); then unset -f castoff; fi
 """
 SHOW = """
 function _dock_show {
@@ -77,7 +77,10 @@ function _dock_complete {{
   local -a found
   found=("${{(@f)$(@PROGRAM@ _shell complete zsh $$ "${{(@)words[1,CURRENT]}}" 2>/dev/null)}}")
   found=(${{found:#}})
-  if (( $#found )); then compadd -a found; elif [[ $words[1] != (dock|castoff) ]]; then _default; fi
+  if (( $#found )); then compadd -a found; return; fi
+  # The completion system has options of its own, which emulate took away.
+  setopt localoptions ${{_comp_options[@]}}
+  if [[ $words[1] != (dock|castoff) ]]; then _default; fi
 }}
 function _dock_complete_soon {{
   precmd_functions=(${{precmd_functions:#_dock_complete_soon}})
