@@ -34,6 +34,7 @@ def run_docked(session: Session, run: Run, no_sync: bool) -> int:
     binds = move_binds(run.options, roots, "")
     if dock is None:
         if binds.inside and not no_sync:
+            refuse_forgotten(session)
             address = plain(session.environ.get("DOCKER_IP", ""), 80)
             session.terminal.note(f"{address} is no registered dock: no files are synchronized.")
         return session.runner.hand_over(run.command())
@@ -54,6 +55,16 @@ def dock_of(session: Session) -> Dock | None:
     """Give the dock that the terminal is docked to; None where it is not one of ours."""
     docks = read_docks(session.environ, session.project.home)
     return docks.meant(docked_name(session.environ))
+
+
+def refuse_forgotten(session: Session) -> None:
+    """Raise `DockerutilsError` where the terminal is docked to what is no dock any more."""
+    name = session.environ.get("DOCK_MONIKER", "")
+    if name:
+        raise DockerutilsError(
+            f"{plain(name, 80)} is no dock any more, so the project cannot be brought there.",
+            "Type `castoff`, or register it again; --no-sync runs without the project.",
+        )
 
 
 def run_synchronized(session: Session, dock: Dock, run: Run, roots: tuple[Path, ...]) -> int:

@@ -156,13 +156,11 @@ def test_a_file_that_was_cut_off_takes_nothing_s_place(transport: Transport) -> 
 def test_a_connection_that_is_lost_is_told_as_that(transport: Transport) -> None:
     lost = replace(transport, link=Here(before="exit 255"))
 
-    for act in (
-        lambda: lost.put([Small("plain", b"new", 0)]),
-        lambda: lost.remove(["plain"]),
-        lambda: lost.digests(["plain"]),
-    ):
+    for act in (lost.remove, lost.digests):
         with pytest.raises(Dropped):
-            act()
+            act(["plain"])
+    with pytest.raises(Dropped):
+        lost.put([Small("plain", b"new", 0)])
 
 
 def test_a_dock_s_folder_is_made_and_listed(tmp_path: Path, crew: Crew) -> None:

@@ -164,6 +164,14 @@ def test_a_docker_host_of_ones_own_is_used_as_it_is(bench: Bench) -> None:
     assert "# 10.1.2.3 is no registered dock: no files are synchronized." in told.err
 
 
+def test_a_dock_that_was_forgotten_gets_no_run_with_the_project(bench: Bench) -> None:
+    told = bench.docked("env DOCK_MONIKER=gone run-image plain -v ./src:/a -- ls /a")
+
+    assert 1 == told.status
+    assert "gone is no dock any more" in told.err
+    assert "docker run" not in told.err
+
+
 def test_published_ports_are_told_of(bench: Bench) -> None:
     told = bench.docked("run-image -d -p 18080:80 plain -- sleep 9; dockerutils stop")
 

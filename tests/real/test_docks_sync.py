@@ -127,6 +127,20 @@ def test_changes_and_deletions_come_down(place: Workplace) -> None:
     assert "nothing to do" in done(place.up()).err
 
 
+def test_what_may_not_be_written_there_is_named_and_the_rest_is_sent(place: Workplace) -> None:
+    place.write({"out/made": "here\n"})
+    done(place.up())
+    place.host.inside("chown", "-R", "0:0", f"{TARGET}/out")
+    place.write({"out/made": "again\n", "src/a.py": "1\n"})
+    told = done(place.up(), 1).err
+
+    assert "1\n" == place.there("cat src/a.py")
+    assert "here\n" == place.there("cat out/made")
+    assert "out/made is not as it should be: it may not be written there." in told
+    assert "`user = host`" in told
+    assert "src/a.py" not in told
+
+
 def test_what_changed_on_the_dock_alone_stays_there(place: Workplace) -> None:
     done(place.up())
     place.there("echo theirs >src/a.py; echo log >log.txt")

@@ -35,6 +35,7 @@ LISTED = ("--from0", "--info=progress2", f"--timeout={SILENCE}")
 SHELL = "ssh -S {} -o ControlMaster=no -o ProxyCommand=false -o RemoteCommand=none"
 UNSEEN = " -o ClearAllForwardings=yes -o ForwardAgent=no"
 PROGRESS = re.compile(r"\s*([0-9.,]+)\s+([0-9]+)%\s+([0-9.,]+[kMGT]?B/s)")
+COMPLAINT = re.compile(r"^.*?(?=rsync: |$)", re.DOTALL)  # it may follow the progress on its line
 UNWRITTEN = 11  # rsync's status where it could not write, and did not always say why
 ROOM = "See how full its disk is, and who may write there; then run it again."
 TOO_OLD = (1, 2, 4)  # where it does not know an option, or the other side's protocol
@@ -164,10 +165,11 @@ class Transport:
         found = [line if re.fullmatch("[0-9a-f]{64}", line) else "" for line in lines]
         return [*found, *[""] * (len(paths) - len(found))]
 
-    def put(self, files: Sequence[Small]) -> None:
-        """Put a few files into the places of others, each in one step; raise `DockerutilsError`.
+    def put(self, files: Sequence[Small]) -> list[str]:
+        """Put a few files into the places of others, each in one step; give complaints.
 
-        It takes half as long as rsync, which is started on both sides.
+        It takes half as long as rsync, which is started on both sides. The first that cannot be
+        put ends it. Raises `DockerutilsError` where there is no room.
         """
         blocks = [
             REPLACE.format(
@@ -181,8 +183,7 @@ class Transport:
         ]
         script = " && ".join((f"unset CDPATH; cd -- {shlex.quote(self.target)}", *blocks))
         answer = self.crew.write(self.link.run(script), [one.content for one in files])
-        if answer.status:
-            raise self._failed(answer.status, answer.errors)
+        return self._complaints(answer.status, answer.errors) if answer.status else []
 
     def _each(self, script: str, paths: Sequence[str], limit: str = "") -> list[str]:
         """Run a script there with paths as its arguments, many at a time; give its lines."""
@@ -199,13 +200,16 @@ class Transport:
         lines = [*lines, *["1"] * (len(paths) - len(lines))]
         return [path for path, line in zip(paths, lines, strict=False) if line != DONE]
 
-    def _failed(self, status: int, errors: str) -> DockerutilsError:
+    def _complaints(self, status: int, errors: str) -> list[str]:
+        """Give why files could not be put there; raise where that concerns all."""
         if status == CUT:
-            return dropped(self.link.address)
-        said = [line for line in errors.splitlines() if line.strip()]
-        reason = plain(said[-1]).rstrip(".") if said else "its disk may be full"
-        text = f"not all files could be written on {self.dock}: {reason}."
-        return DockerutilsError(text, ROOM)
+            raise dropped(self.link.address)
+        said = [plain(line).rstrip(".") for line in errors.splitlines() if line.strip()]
+        reason = said[-1] if said else "its disk may be full"
+        if not said or any(one in errors for one in WHY):
+            text = f"not all files could be written on {self.dock}: {reason}."
+            raise DockerutilsError(text, ROOM)
+        return [reason]
 
 
 @dataclass
@@ -220,7 +224,8 @@ class Talk:
         found = PROGRESS.match(line)
         if found:
             self.show(f"{found[1]} bytes, {found[2]} %, {found[3]}")
-        elif line.strip():
+            line = COMPLAINT.sub("", line[found.end() :])
+        if line.strip():
             self.said.append(line[:1000])
 
 

@@ -14,6 +14,7 @@ from dockerutils.ssh.connection import Dropped
 
 FEW = 4  # files that are sent without rsync
 SMALL = 1 << 20  # bytes of all of them
+FORBIDDEN = "Permission denied"
 
 
 def bring_up(one: Exchange, seen: Seen) -> Outcome:
@@ -35,7 +36,10 @@ def bring_up(one: Exchange, seen: Seen) -> Outcome:
     stamp = file_state(len(version or b""), seen.version.mtime)
     if had and version is not None and written[1:] != stamp[1:]:
         if not one.dry:
-            one.transport(seen).put([Small(place, version, seen.version.mtime)])
+            complaints = one.transport(seen).put([Small(place, version, seen.version.mtime)])
+            if complaints:
+                outcome.undone[place] = complaints[0]
+                return outcome
         outcome.brought[place] = len(version)
     return outcome
 
@@ -102,22 +106,34 @@ class Upward:
         here = tree.entries
         few = self._few(paths)
         try:
-            complaints = [] if few else self._rsync(transport, paths)
-            if few:
-                transport.put(few)
+            complaints = transport.put(few) if few else self._rsync(transport, paths)
+            if few and complaints:  # one is in the way of all; rsync takes each by itself
+                complaints = self._rsync(transport, paths)
         except (Dropped, Interrupted):
             raise
         except DockerutilsError:
             self._arrived(paths)
             raise
         if complaints:
-            self._arrived(paths)
-            self.outcome.undone["some files"] = complaints[0]
+            paths = self._all_but_refused(paths, complaints)
         else:
             self.pairs.update({path: Pair(here[path], here[path]) for path in paths})
             if self.seen.sides.there.partial:
                 transport.sweep(self.seen.sides.there.partial)
         self.outcome.brought.update({named(path, tree): size_of(here[path]) for path in paths})
+
+    def _all_but_refused(self, paths: list[str], complaints: list[str]) -> list[str]:
+        """Give what has arrived there; tell of each that has not, and of what may help."""
+        arrived = self._arrived(paths)
+        forbidden = any(FORBIDDEN in one for one in complaints)
+        reason = "it may not be written there" if forbidden else complaints[0]
+        self.outcome.undone.update({path: reason for path in paths if path not in arrived})
+        if forbidden:
+            self.outcome.warnings.append(
+                f"what a container made as root on {self.one.dock} is not yours there: run it with"
+                " `user = host`, and take such files over with `ssh-dock -- sudo chown -R`."
+            )
+        return arrived
 
     def _rsync(self, transport: Transport, paths: list[str]) -> list[str]:
         self.one.check_rsync(self.seen)
@@ -137,11 +153,14 @@ class Upward:
             files.append(Small(path, content, mtime))
         return files
 
-    def _arrived(self, paths: list[str]) -> None:
+    def _arrived(self, paths: list[str]) -> list[str]:
         """Remember of these what has arrived there: it may be deleted here the next time."""
         here = self.seen.sides.here.entries
         there = self.one.listed_again().entries
+        arrived = []
         for path in paths:
             found = there.get(path)
             if found == here[path] or is_coarser(found, here[path]):
                 self.pairs[path] = Pair(here[path], found)
+                arrived.append(path)
+        return arrived
