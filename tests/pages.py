@@ -9,7 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-import websocket  # comes with jupyterlab
+import websocket
 from processes import wait_until
 
 # It notes what it was told to open; `$1` is the page.
